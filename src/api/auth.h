@@ -1,0 +1,28 @@
+/* auth – who calls: api_key, HS256 token, server or user (api.md §1.2). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct app;
+struct arena;
+struct err;
+
+/* What a valid token says. */
+struct token {
+	struct str user_id; /* p == NULL: server-side */
+	int64_t iat;        /* seconds; INT64_MIN when absent */
+};
+
+/* Checks ${jwt} against the app's secret at ${now_s} (seconds).  Only HS256 with canonical
+ * base64url passes; the header's alg is compared, never obeyed; crit is refused; exp, nbf and
+ * iat must be numbers (leeway for iat and nbf: 10 s).  A valid signature without user_id, or
+ * with server:true, is server-side.  Fails: AUTH, SIGNATURE, EXPIRED, NOT_YET,
+ * BEFORE_ISSUED. */
+bool auth_check(struct arena *a, const struct app *app, struct str jwt, int64_t now_s,
+	struct token *out, struct err *e);
+
+/* Makes a token: ${user_id} p == NULL gives {"server":true}; ttl_s 0 = without exp. */
+struct str
+auth_sign(struct arena *a, struct str secret, struct str user_id, int64_t now_s, int64_t ttl_s);

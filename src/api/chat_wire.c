@@ -1,0 +1,465 @@
+/* chat_wire – channels, members, messages and read states as clients read them. */
+#include "api/chat_wire.h"
+
+#include "api/req.h"
+#include "api/wire.h"
+#include "base/clock.h"
+#include "base/jscan.h"
+#include "domain/user.h"
+
+/* Channel types come with the program. */
+#define TYPES_SINCE (1704067200 * INT64_C(1000000))
+
+static const char *const channel_keys[] = {"id", "type", "cid", "created_at", "updated_at",
+	"deleted_at", "created_by", "last_message_at", "frozen", "disabled", "member_count",
+	"team", "hidden", "muted", "truncated_at", "own_capabilities", "config", "blocked",
+	"members", "custom"};
+
+static const char *const member_keys[] = {"user_id", "user", "role", "channel_role",
+	"created_at", "updated_at", "banned", "shadow_banned", "notifications_muted", "status",
+	"pinned_at", "archived_at", "custom"};
+
+static const char *const message_keys[] = {"id", "cid", "text", "html", "type", "user",
+	"attachments", "latest_reactions", "own_reactions", "reaction_counts",
+	"reaction_scores", "reaction_groups", "reply_count", "deleted_reply_count",
+	"mentioned_users", "mentioned_channel", "mentioned_here", "silent", "shadowed",
+	"pinned", "pinned_at", "pinned_by", "pin_expires", "created_at", "updated_at",
+	"deleted_at", "restricted_visibility", "poll_id", "poll", "parent_id", "channel",
+	"custom"};
+
+static bool
+is_among(struct str key, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(key, str_of(names[i])))
+			return true;
+	return false;
+}
+
+/* Custom data; flattened (v1) it gives way to the fields of the object. */
+static void
+write_custom(struct req *r, struct str custom, const char *const *names, size_t n)
+{
+	struct jscan_value v;
+	struct str key;
+
+	if (r->dialect == DIALECT_V2) {
+		req_custom(r, custom);
+		return;
+	}
+	for (size_t at = 0; custom.p != NULL && jscan_next_member(custom, &at, &key, &v);) {
+		struct buf plain;
+
+		buf_init(&plain, r->arena, key.n + 1);
+		jscan_unescape(&plain, (struct str){key.p - 1, key.n + 2});
+		if (is_among(buf_view(&plain), names, n))
+			continue;
+		jw_key(&r->w, buf_view(&plain));
+		jw_raw(&r->w, v.raw);
+	}
+}
+
+static void
+write_empty(struct req *r, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		jw_karr(&r->w, keys[i]);
+		jw_end_arr(&r->w);
+	}
+}
+
+static void
+write_opt(struct req *r, const char *key, struct str s)
+{
+	if (s.p != NULL)
+		jw_kstr(&r->w, key, s);
+}
+
+static void
+write_user(struct req *r, const char *key, int64_t uid, const struct chat_people *people)
+{
+	const struct user *u = chat_people_find(people, uid);
+
+	if (u == NULL)
+		return;
+	jw_key(&r->w, str_of(key));
+	wire_user(r, u);
+}
+
+/* ---- people ---------------------------------------------------------------------------- */
+
+void
+chat_people_init(struct chat_people *p, struct req *r)
+{
+	*p = (struct chat_people){0};
+	buf_init(&p->wanted, r->arena, 64 * sizeof(int64_t));
+}
+
+void
+chat_people_add(struct chat_people *p, int64_t uid)
+{
+	if (uid != 0)
+		buf_add(&p->wanted, &uid, sizeof(uid));
+}
+
+bool
+chat_people_load(struct chat_people *p, struct req *r, struct err *e)
+{
+	p->uids = (int64_t *)(void *)p->wanted.p;
+	p->n = form_sort_uids(p->uids, p->wanted.n / sizeof(int64_t));
+	return p->n == 0 || user_by_uids(r->db, r->arena, p->uids, p->n, &p->users, e);
+}
+
+const struct user *
+chat_people_find(const struct chat_people *p, int64_t uid)
+{
+	size_t lo = 0, hi = p->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->uids[mid] < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < p->n && p->uids[lo] == uid && p->users[lo].uid == uid ? &p->users[lo]
+									  : NULL;
+}
+
+/* ---- loading ----------------------------------------------------------------------------- */
+
+void
+chat_note_message(struct chat_people *p, const struct message *m)
+{
+	chat_people_add(p, m->author);
+	for (size_t i = 0; i < m->nmentioned; i++)
+		chat_people_add(p, m->mentioned[i]);
+}
+
+/* Cuts what the viewer had cleared away when he hid the channel. */
+static void
+drop_cleared(struct chat_state *s)
+{
+	size_t skip = 0;
+
+	if (s->me.uid == 0 || s->me.cleared_at == NO_TIME)
+		return;
+	while (skip < s->nmessages && s->messages[skip].created_at <= s->me.cleared_at)
+		skip++;
+	s->messages += skip;
+	s->nmessages -= skip;
+}
+
+static bool
+load_members(struct req *r, const struct chat_limits *l, int64_t viewer, struct chat_state *s,
+	struct err *e)
+{
+	struct member *all, *shown;
+	size_t n, first;
+	bool found, shows_me = false;
+
+	if (!channel_members(r->db, r->arena, &s->channel, 0, &all, &n, &s->member_count, e))
+		return false;
+	first = MIN_OF(l->members_offset, n);
+	s->members = all + first;
+	s->nmembers = MIN_OF(l->members, n - first);
+	if (viewer != 0 &&
+		!channel_member(r->db, r->arena, &s->channel, viewer, &s->me, &found, e))
+		return false;
+	if (viewer == 0 || !found)
+		s->me.uid = 0;
+	shown = arena_array(r->arena, s->nmembers + 1, sizeof(*shown));
+	s->nreads = s->nmembers;
+	for (size_t i = 0; i < s->nmembers; i++) {
+		shown[i] = s->members[i];
+		shows_me = shows_me || shown[i].uid == s->me.uid;
+	}
+	if (s->me.uid != 0 && !shows_me)
+		shown[s->nreads++] = s->me;
+	return read_states(
+		r->db, r->arena, r->ctx->app, &s->channel, shown, s->nreads, &s->reads, e);
+}
+
+bool
+chat_load(struct req *r, const struct channel *c, const struct chat_limits *l, int64_t viewer,
+	struct chat_people *p, struct chat_state *s, struct err *e)
+{
+	*s = (struct chat_state){.channel = *c};
+	if (!channel_complete(r->db, r->arena, &s->channel, 1, e) ||
+		!channel_last_message_at(r->db, c->no, &s->last_message_at, e) ||
+		!load_members(r, l, viewer, s, e) ||
+		!message_list(r->db, r->arena, r->ctx->app, c->no, &l->messages, &s->messages,
+			&s->nmessages, e))
+		return false;
+	drop_cleared(s);
+	chat_people_add(p, c->creator);
+	chat_people_add(p, s->me.uid);
+	for (size_t i = 0; i < s->nmembers; i++)
+		chat_people_add(p, s->members[i].uid);
+	for (size_t i = 0; i < s->nmessages; i++)
+		chat_note_message(p, &s->messages[i]);
+	return arena_check(r->arena, e);
+}
+
+/* ---- writing ------------------------------------------------------------------------------
+ */
+
+/* What the program can do is on, everything else off, so that clients do not offer it. */
+static void
+write_config(struct req *r, struct str type)
+{
+	static const char *const on[] = {
+		"read_events", "replies", "quotes", "push_notifications"};
+	static const char *const off[] = {"typing_events", "connect_events", "delivery_events",
+		"search", "reactions", "mutes", "uploads", "url_enrichment", "custom_events",
+		"reminders", "mark_messages_pending", "polls", "count_messages",
+		"shared_locations", "user_message_reminders",
+		"skip_last_msg_update_for_system_msgs"};
+
+	jw_kobj(&r->w, "config");
+	jw_kstr(&r->w, "name", type);
+	for (size_t i = 0; i < ARRAY_LEN(on); i++)
+		jw_kbool(&r->w, on[i], true);
+	for (size_t i = 0; i < ARRAY_LEN(off); i++)
+		jw_kbool(&r->w, off[i], false);
+	jw_kstr(&r->w, "message_retention", STR("infinite"));
+	jw_ki64(&r->w, "max_message_length", MESSAGE_MAX_TEXT);
+	jw_kstr(&r->w, "automod", STR("disabled"));
+	jw_kstr(&r->w, "automod_behavior", STR("flag"));
+	jw_kstr(&r->w, "blocklist_behavior", STR("flag"));
+	jw_karr(&r->w, "commands");
+	jw_end_arr(&r->w);
+	req_ktime(r, "created_at", TYPES_SINCE);
+	req_ktime(r, "updated_at", TYPES_SINCE);
+	jw_end_obj(&r->w);
+}
+
+static void
+write_capabilities(struct req *r, const struct channel *c)
+{
+	jw_karr(&r->w, "own_capabilities");
+	jw_str(&r->w, STR("quote-message"));
+	jw_str(&r->w, STR("read-events"));
+	if (!c->frozen && !c->disabled) {
+		jw_str(&r->w, STR("send-message"));
+		jw_str(&r->w, STR("send-reply"));
+	}
+	jw_end_arr(&r->w);
+}
+
+void
+chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_people *people)
+{
+	const struct channel *c = &s->channel;
+
+	jw_obj(&r->w);
+	jw_kstr(&r->w, "id", c->id);
+	jw_kstr(&r->w, "type", c->type);
+	jw_kstr(&r->w, "cid", c->cid);
+	req_ktime(r, "created_at", c->created_at);
+	req_ktime(r, "updated_at", c->updated_at);
+	req_ktime_opt(r, "last_message_at", s->last_message_at);
+	write_user(r, "created_by", c->creator, people);
+	jw_kbool(&r->w, "frozen", c->frozen);
+	jw_kbool(&r->w, "disabled", c->disabled);
+	jw_kbool(&r->w, "blocked", false);
+	jw_kbool(&r->w, "muted", false);
+	jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
+	jw_ki64(&r->w, "member_count", s->member_count);
+	write_opt(r, "team", c->team);
+	if (r->user_id.p != NULL)
+		write_capabilities(r, c);
+	write_config(r, c->type);
+	write_custom(r, c->custom, channel_keys, ARRAY_LEN(channel_keys));
+	jw_end_obj(&r->w);
+}
+
+static void
+write_member(struct req *r, const struct member *m, const struct channel *c,
+	const struct chat_people *people)
+{
+	const struct user *u = chat_people_find(people, m->uid);
+	struct str role = STR("member");
+
+	if (m->uid == c->creator)
+		role = STR("owner");
+	else if (str_is(m->role, "channel_moderator"))
+		role = STR("moderator");
+	jw_obj(&r->w);
+	if (u != NULL)
+		jw_kstr(&r->w, "user_id", u->id);
+	write_user(r, "user", m->uid, people);
+	jw_kstr(&r->w, "role", role);
+	jw_kstr(&r->w, "channel_role", m->role);
+	req_ktime(r, "created_at", m->created_at);
+	req_ktime(r, "updated_at", m->updated_at);
+	jw_kbool(&r->w, "banned", false);
+	jw_kbool(&r->w, "shadow_banned", false);
+	jw_kbool(&r->w, "notifications_muted", false);
+	jw_kstr(&r->w, "status", STR("member"));
+	req_ktime(r, "pinned_at", m->pinned_at);
+	req_ktime(r, "archived_at", m->archived_at);
+	write_custom(r, m->custom, member_keys, ARRAY_LEN(member_keys));
+	jw_end_obj(&r->w);
+}
+
+static void
+write_reads(struct req *r, const struct chat_state *s, const struct chat_people *people)
+{
+	jw_karr(&r->w, "read");
+	for (size_t i = 0; i < s->nreads; i++) {
+		const struct read_state *state = &s->reads[i];
+
+		/* Clients stumble over a state without its user. */
+		if (chat_people_find(people, state->uid) == NULL)
+			continue;
+		jw_obj(&r->w);
+		write_user(r, "user", state->uid, people);
+		req_ktime(r, "last_read", state->last_read);
+		jw_ki64(&r->w, "unread_messages", state->unread);
+		write_opt(r, "last_read_message_id", state->last_message_id);
+		jw_end_obj(&r->w);
+	}
+	jw_end_arr(&r->w);
+}
+
+void
+chat_write_message(struct req *r, const struct message *m, const struct chat_state *s,
+	const struct chat_people *people, bool with_channel)
+{
+	static const char *const lists[] = {
+		"latest_reactions", "own_reactions", "restricted_visibility"};
+
+	jw_obj(&r->w);
+	jw_kstr(&r->w, "id", m->id);
+	jw_kstr(&r->w, "cid", s->channel.cid);
+	jw_kstr(&r->w, "text", m->text);
+	jw_kstr(&r->w, "html", STR(""));
+	jw_kstr(&r->w, "type", m->type);
+	write_user(r, "user", m->author, people);
+	jw_kraw(&r->w, "attachments", m->attachments.p ? m->attachments : STR("[]"));
+	write_empty(r, lists, ARRAY_LEN(lists));
+	jw_kraw(&r->w, "reaction_counts", STR("{}"));
+	jw_kraw(&r->w, "reaction_scores", STR("{}"));
+	jw_knull(&r->w, "reaction_groups");
+	jw_ki64(&r->w, "reply_count", 0);
+	jw_ki64(&r->w, "deleted_reply_count", 0);
+	jw_karr(&r->w, "mentioned_users");
+	for (size_t i = 0; i < m->nmentioned; i++) {
+		const struct user *u = chat_people_find(people, m->mentioned[i]);
+
+		if (u != NULL)
+			wire_user(r, u);
+	}
+	jw_end_arr(&r->w);
+	jw_kbool(&r->w, "mentioned_channel", false);
+	jw_kbool(&r->w, "mentioned_here", false);
+	jw_kbool(&r->w, "silent", m->silent);
+	jw_kbool(&r->w, "shadowed", false);
+	jw_kbool(&r->w, "pinned", false);
+	jw_knull(&r->w, "pinned_at");
+	jw_knull(&r->w, "pinned_by");
+	jw_knull(&r->w, "pin_expires");
+	req_ktime(r, "created_at", m->created_at);
+	req_ktime(r, "updated_at", m->updated_at);
+	write_opt(r, "parent_id", m->parent_id);
+	write_opt(r, "poll_id", m->poll_id);
+	if (with_channel) {
+		jw_key(&r->w, STR("channel"));
+		chat_write_channel(r, s, people);
+	}
+	write_custom(r, m->custom, message_keys, ARRAY_LEN(message_keys));
+	jw_end_obj(&r->w);
+}
+
+void
+chat_write_state(struct req *r, const struct chat_state *s, const struct chat_people *people)
+{
+	static const char *const lists[] = {
+		"pinned_messages", "threads", "watchers", "pending_messages"};
+
+	jw_key(&r->w, STR("channel"));
+	chat_write_channel(r, s, people);
+	jw_karr(&r->w, "members");
+	for (size_t i = 0; i < s->nmembers; i++)
+		write_member(r, &s->members[i], &s->channel, people);
+	jw_end_arr(&r->w);
+	jw_karr(&r->w, "messages");
+	/* A text too large is thrown away anyway (chat_load, query). */
+	for (size_t i = 0; i < s->nmessages && !arena_overflowed(r->arena); i++)
+		chat_write_message(r, &s->messages[i], s, people, false);
+	jw_end_arr(&r->w);
+	write_reads(r, s, people);
+	write_empty(r, lists, ARRAY_LEN(lists));
+	if (s->me.uid != 0) {
+		jw_key(&r->w, STR("membership"));
+		write_member(r, &s->me, &s->channel, people);
+		req_ktime_opt(r, "hide_messages_before", s->me.cleared_at);
+	}
+	jw_ki64(&r->w, "watcher_count", 0);
+	jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
+}
+
+/* ---- requests ------------------------------------------------------------------------------
+ */
+
+bool
+chat_viewer(struct req *r, const json_t *body, int64_t *uid, struct err *e)
+{
+	struct str id = STR_NONE;
+	struct user u;
+
+	*uid = 0;
+	if (!req_acting_user(r, body, &id, e))
+		return false;
+	if (id.p == NULL)
+		return true;
+	if (!user_get(r->db, r->arena, id, &u, e))
+		return false;
+	*uid = u.uid;
+	return true;
+}
+
+bool
+chat_check_access(struct req *r, const struct channel *c, int64_t viewer, struct err *e)
+{
+	struct member m;
+	bool found;
+
+	if (r->user_id.p == NULL || (viewer != 0 && viewer == c->creator))
+		return true;
+	if (!channel_member(r->db, r->arena, c, viewer, &m, &found, e))
+		return false;
+	if (!found)
+		return fail(e, ERR_DENIED, "user \"%.*s\" is not a member of channel %.*s",
+			STR_ARG(r->user_id), STR_ARG(c->cid));
+	return true;
+}
+
+struct str
+chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n)
+{
+	json_t *members = (json_t *)(uintptr_t)obj, *v;
+	const char *key;
+	struct buf b;
+	struct jw w;
+
+	if (r->dialect == DIALECT_V2) {
+		v = json_object_get(obj, "custom");
+		return json_is_object(v) && json_object_size(v) > 0 ? jr_dump(r->arena, v)
+								    : STR_NONE;
+	}
+	buf_init(&b, r->arena, 128);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	json_object_foreach(members, key, v)
+	{
+		if (json_is_null(v) || is_among(str_of(key), reserved, n))
+			continue;
+		jw_key(&w, str_of(key));
+		jw_raw(&w, jr_dump(r->arena, v));
+	}
+	jw_end_obj(&w);
+	return b.n == 2 ? STR_NONE : buf_view(&b);
+}

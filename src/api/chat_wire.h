@@ -1,0 +1,83 @@
+/* chat_wire – channels, members, messages and read states as clients read them (api.md §6.3,
+ * §6.4), and the loading that goes before.
+ *
+ * Two steps, so that nothing fails between the braces: load states, people last; then write. */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "domain/channel.h"
+#include "domain/message.h"
+#include "domain/read.h"
+
+struct err;
+struct req;
+struct user;
+
+/* ---- users named by what is written --------------------------------------------------- */
+
+struct chat_people {
+	struct buf wanted; /* uids */
+	int64_t *uids;     /* sorted; with users[i] since chat_people_load() */
+	struct user *users;
+	size_t n;
+};
+
+void chat_people_init(struct chat_people *, struct req *r);
+void chat_people_add(struct chat_people *, int64_t uid);
+/* Fails: STORE. */
+bool chat_people_load(struct chat_people *, struct req *r, struct err *e) MUST_USE;
+/* NULL when there is no such user. */
+const struct user *chat_people_find(const struct chat_people *, int64_t uid);
+
+/* ---- the state of a channel ------------------------------------------------------------- */
+
+struct chat_limits {
+	struct message_page messages;
+	size_t members, members_offset;
+};
+
+struct chat_state {
+	struct channel channel;
+	int64_t last_message_at;
+	struct member *members;
+	size_t nmembers;
+	int64_t member_count;
+	struct message *messages;
+	size_t nmessages;
+	struct read_state *reads; /* of the members, and of me when I am not among them */
+	size_t nreads;
+	struct member me; /* uid 0: the viewer is no member, or nobody */
+};
+
+/* Loads what a client sees of a channel and notes the people in it.  ${viewer}: uid or 0.
+ * Fails: STORE, TOO_LARGE. */
+bool chat_load(struct req *r, const struct channel *, const struct chat_limits *,
+	int64_t viewer, struct chat_people *, struct chat_state *out, struct err *e) MUST_USE;
+void chat_note_message(struct chat_people *, const struct message *);
+
+/* Members of the object that is open: channel, members, messages, read … */
+void chat_write_state(struct req *r, const struct chat_state *, const struct chat_people *);
+
+/* Each writes one complete object. */
+void chat_write_channel(struct req *r, const struct chat_state *, const struct chat_people *);
+void chat_write_message(struct req *r, const struct message *, const struct chat_state *,
+	const struct chat_people *, bool with_channel);
+
+/* ---- requests ------------------------------------------------------------------------------
+ */
+
+/* The uid of the acting user (req_acting_user), 0 when there is none.  Fails: NOT_FOUND (no
+ * such user), INPUT, STORE. */
+bool chat_viewer(struct req *r, const json_t *body, int64_t *uid, struct err *e) MUST_USE;
+/* A user token only reaches channels its user is in or made.  Fails: DENIED, STORE. */
+bool chat_check_access(
+	struct req *r, const struct channel *, int64_t viewer, struct err *e) MUST_USE;
+/* The custom data of an object in a request: "custom" (v2), or every key that is not in
+ * ${reserved} (v1); p == NULL when there is none. */
+struct str
+chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n);

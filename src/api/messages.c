@@ -1,0 +1,198 @@
+/* messages – the endpoints of messages: send, get (api.md §6.2, §6.4). */
+#include "api/chat_wire.h"
+#include "api/req.h"
+#include "domain/user.h"
+
+/* What a message in a request may hold besides custom fields (v1), and what only the server
+ * says. */
+static const char *const message_keys[] = {"id", "text", "mml", "html", "type", "user",
+	"user_id", "attachments", "mentioned_users", "mentioned_channel", "mentioned_here",
+	"parent_id", "quoted_message_id", "quoted_message", "show_in_channel", "silent",
+	"poll_id", "poll", "pinned", "pinned_at", "pinned_by", "pin_expires", "cid",
+	"created_at", "updated_at", "deleted_at", "status", "latest_reactions", "own_reactions",
+	"reaction_counts", "reaction_scores", "reaction_groups", "reply_count",
+	"deleted_reply_count", "restricted_visibility", "shadowed", "shared_location", "i18n",
+	"command", "channel"};
+
+/* ---- send ------------------------------------------------------------------------------- */
+
+static bool
+read_attachments(struct req *r, const json_t *obj, struct message_draft *out, struct err *e)
+{
+	json_t *list = NULL;
+
+	if (!jr_arr(obj, "attachments", OPTIONAL, MESSAGE_MAX_ATTACHMENTS, &list, e))
+		return false;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!json_is_object(json_array_get(list, i)))
+			return fail(e, ERR_INPUT,
+				"attachments[%zu]: expected an object, got %s", i,
+				jr_type_name(json_array_get(list, i)));
+	if (json_array_size(list) > 0)
+		out->attachments = jr_dump(r->arena, list);
+	return true;
+}
+
+/* Unknown users are left out. */
+static bool
+read_mentions(struct req *r, const json_t *obj, struct message_draft *out, struct err *e)
+{
+	struct str *ids = NULL;
+	int64_t *uids;
+	size_t n = 0;
+
+	if (!jr_strs(r->arena, obj, "mentioned_users", OPTIONAL, MESSAGE_MAX_MENTIONS, &ids, &n,
+		    e))
+		return false;
+	if (n == 0)
+		return true;
+	uids = arena_array(r->arena, n, sizeof(*uids));
+	if (!user_resolve(r->db, r->arena, ids, n, uids, e))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (uids[i] != 0)
+			uids[out->nmentioned++] = uids[i];
+	out->mentioned = uids;
+	return true;
+}
+
+static bool
+read_type(const struct req *r, const json_t *obj, struct message_draft *out, struct err *e)
+{
+	if (!jr_str(obj, "type", OPTIONAL, &out->type, e))
+		return false;
+	if (out->type.n == 0)
+		out->type = STR_NONE;
+	if (out->type.p == NULL || str_is(out->type, "regular") || str_is(out->type, "reply"))
+		return true;
+	if (!str_is(out->type, "system") || r->user_id.p != NULL)
+		return fail(e, ERR_INPUT, "type: expected \"regular\"%s, got \"%.*s\"",
+			r->user_id.p ? "" : " or \"system\"", STR_ARG(out->type));
+	return true;
+}
+
+static bool
+read_message(struct req *r, const json_t *obj, struct message_draft *out, struct err *e)
+{
+	out->text = STR("");
+	if (!jr_str(obj, "id", OPTIONAL, &out->id, e) ||
+		!jr_str(obj, "text", OPTIONAL, &out->text, e) || !read_type(r, obj, out, e) ||
+		!jr_str(obj, "parent_id", OPTIONAL, &out->parent_id, e) ||
+		!jr_str(obj, "poll_id", OPTIONAL, &out->poll_id, e) ||
+		!jr_bool(obj, "silent", OPTIONAL, &out->silent, e) ||
+		!read_attachments(r, obj, out, e) || !read_mentions(r, obj, out, e))
+		return fail_in(e, "message");
+	if (out->id.n == 0)
+		out->id = STR_NONE;
+	if (out->parent_id.n == 0)
+		out->parent_id = STR_NONE;
+	if (out->poll_id.n == 0)
+		out->poll_id = STR_NONE;
+	if (out->text.n == 0 && out->attachments.p == NULL && out->poll_id.p == NULL)
+		return fail(e, ERR_INPUT,
+			"message.text: expected a text, attachments or a poll_id");
+	out->custom = chat_read_custom(r, obj, message_keys, ARRAY_LEN(message_keys));
+	return true;
+}
+
+/* Who sends: the token's user, else message.user_id or message.user.id, else the body's. */
+static bool
+read_author(struct req *r, const json_t *body, const json_t *obj, int64_t *uid, struct err *e)
+{
+	struct str id = STR_NONE;
+	struct user author;
+
+	if (!req_acting_user(r, obj, &id, e))
+		return fail_in(e, "message");
+	if (id.n == 0 && !req_acting_user(r, body, &id, e))
+		return false;
+	if (id.n == 0)
+		return fail(e, ERR_INPUT,
+			"either message.user or message.user_id must be provided when using "
+			"server "
+			"side auth.");
+	if (!user_get(r->db, r->arena, id, &author, e))
+		return false;
+	*uid = author.uid;
+	return true;
+}
+
+static bool
+may_send(struct req *r, const struct channel *c, int64_t author, struct err *e)
+{
+	if (!chat_check_access(r, c, author, e))
+		return false;
+	if (c->disabled)
+		return fail(e, ERR_DENIED, "channel %.*s is disabled", STR_ARG(c->cid));
+	if (c->frozen && r->user_id.p != NULL)
+		return fail(e, ERR_DENIED, "channel %.*s is frozen", STR_ARG(c->cid));
+	return true;
+}
+
+static bool
+answer_message(struct req *r, const struct message *m, const struct channel *c, int64_t viewer,
+	bool with_channel, struct err *e)
+{
+	struct chat_limits limits = {.members = 1};
+	struct chat_state state = {.channel = *c};
+	struct chat_people people;
+
+	chat_people_init(&people, r);
+	if (with_channel && !chat_load(r, c, &limits, viewer, &people, &state, e))
+		return false;
+	chat_note_message(&people, m);
+	if (!chat_people_load(&people, r, e))
+		return false;
+	jw_key(&r->w, STR("message"));
+	chat_write_message(r, m, &state, &people, with_channel);
+	return true;
+}
+
+static bool
+send(struct req *r, struct err *e)
+{
+	struct message_draft draft = {0};
+	struct channel channel;
+	struct message sent;
+	json_t *body, *obj;
+
+	if (!req_body(r, &body, e) || !jr_obj(body, "message", REQUIRED, &obj, e) ||
+		!jr_bool(body, "keep_channel_hidden", OPTIONAL, &draft.keep_hidden, e) ||
+		!read_message(r, obj, &draft, e) ||
+		!read_author(r, body, obj, &draft.author, e) ||
+		!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e) ||
+		!may_send(r, &channel, draft.author, e) ||
+		!message_send(r->db, r->arena, r->ctx->app, &channel, &draft, &sent, e))
+		return false;
+	return answer_message(r, &sent, &channel, draft.author, false, e);
+}
+
+/* ---- get --------------------------------------------------------------------------------- */
+
+static bool
+get(struct req *r, struct err *e)
+{
+	struct channel channel;
+	struct message m;
+	int64_t viewer;
+	bool found;
+
+	if (!chat_viewer(r, NULL, &viewer, e) ||
+		!message_get(r->db, r->arena, r->ctx->app, r->param[0], &m, e) ||
+		!channel_by_no(r->db, r->arena, m.channel, &channel, &found, e))
+		return false;
+	if (!found || channel.deleted_at != NO_TIME)
+		return fail(e, ERR_NOT_FOUND, "message with id %.*s doesn't exist",
+			STR_ARG(r->param[0]));
+	return chat_check_access(r, &channel, viewer, e) &&
+	       answer_message(r, &m, &channel, viewer, true, e);
+}
+
+static const struct route routes[] = {
+	{"POST", "/channels/{type}/{id}/message", "SendMessage", send,
+		ROUTE_CHAT | ROUTE_CLIENT, BODY_SMALL, "Sends a message to a channel"},
+	{"GET", "/messages/{id}", "GetMessage", get, ROUTE_CHAT | ROUTE_CLIENT, BODY_NONE,
+		"Shows a message"},
+};
+
+const struct route_group routes_messages = {routes, ARRAY_LEN(routes)};

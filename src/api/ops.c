@@ -1,0 +1,30 @@
+/* ops – what operators and probes ask: is it alive, can it serve. */
+#include "api/req.h"
+#include "base/macros.h"
+#include "domain/app.h"
+
+static bool
+healthz(struct req *r, struct err *e)
+{
+	(void)e;
+	jw_kstr(&r->w, "status", STR("ok"));
+	return true;
+}
+
+static bool
+readyz(struct req *r, struct err *e)
+{
+	if (!app_ready(r->db, e))
+		return false;
+	jw_kstr(&r->w, "status", STR("ready"));
+	return true;
+}
+
+static const struct route routes[] = {
+	{"GET", "/healthz", "Healthz", healthz, ROUTE_OPEN, BODY_NONE,
+		"answers as long as the process lives"},
+	{"GET", "/readyz", "Readyz", readyz, ROUTE_OPEN, BODY_NONE,
+		"answers 200 when requests can be served"},
+};
+
+const struct route_group routes_ops = {routes, ARRAY_LEN(routes)};

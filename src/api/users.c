@@ -1,0 +1,429 @@
+/* users – the endpoints of users and of tasks (api.md §6.1). */
+#include <stdio.h>
+
+#include "api/req.h"
+#include "api/wire.h"
+#include "domain/task.h"
+#include "domain/user.h"
+
+#define QUERY_DEFAULT    30
+#define QUERY_MAX        100
+#define QUERY_OFFSET_MAX 1000
+#define DELETE_MAX       100
+#define IMPORT_BODY_MAX  (16 * KIB * KIB)
+#define IMPORT_LINE_MAX  (64 * KIB)
+#define IMPORT_TOLD_MAX  100  /* failed lines listed in the answer */
+#define IMPORT_SLICE     5000 /* users of one transaction */
+
+static bool
+nests_custom(const struct req *r)
+{
+	return r->dialect == DIALECT_V2;
+}
+
+static void
+answer_users(struct req *r, const struct user *users, size_t n)
+{
+	jw_kobj(&r->w, "users");
+	for (size_t i = 0; i < n; i++) {
+		jw_key(&r->w, users[i].id);
+		wire_user_full(r, &users[i]);
+	}
+	jw_end_obj(&r->w);
+	jw_kstr(&r->w, "membership_deletion_task_id", STR(""));
+}
+
+static bool
+check_count(const char *key, size_t n, size_t max, struct err *e)
+{
+	if (n < 1 || n > max)
+		return fail(
+			e, ERR_INPUT, "%s: expected 1 to %zu elements, got %zu", key, max, n);
+	return true;
+}
+
+/* ---- upsert ---------------------------------------------------------------------- */
+
+static bool
+read_keyed_user(
+	struct req *r, const char *key, const json_t *obj, struct user *out, struct err *e)
+{
+	char where[300];
+
+	snprintf(where, sizeof(where), "users.%s", key);
+	if (!json_is_object(obj))
+		return fail(e, ERR_INPUT, "%s: expected an object, got %s", where,
+			jr_type_name(obj));
+	if (!user_read(r->arena, obj, nests_custom(r), out, e))
+		return fail_in(e, where);
+	if (!str_eq(out->id, str_of(key)))
+		return fail(e, ERR_INPUT,
+			"%s.id: expected the id it stands under, got \"%.*s\"", where,
+			STR_ARG(out->id));
+	return true;
+}
+
+static bool
+upsert(struct req *r, struct err *e)
+{
+	json_t *body, *users, *value;
+	struct user *out;
+	const char *key;
+	size_t n = 0;
+
+	if (!req_body(r, &body, e) || !jr_obj(body, "users", REQUIRED, &users, e) ||
+		!check_count("users", json_object_size(users), USER_UPSERT_MAX, e))
+		return false;
+	out = arena_array(r->arena, json_object_size(users), sizeof(*out));
+	json_object_foreach(users, key, value)
+	{
+		if (!read_keyed_user(r, key, value, &out[n++], e))
+			return false;
+	}
+	if (!user_upsert(r->db, r->arena, out, n, e))
+		return false;
+	answer_users(r, out, n);
+	return true;
+}
+
+/* ---- partial update -------------------------------------------------------------- */
+
+static bool
+read_patch(struct req *r, size_t i, const json_t *obj, struct user_patch *out, struct err *e)
+{
+	char where[32];
+
+	snprintf(where, sizeof(where), "users[%zu]", i);
+	if (!json_is_object(obj))
+		return fail(e, ERR_INPUT, "%s: expected an object, got %s", where,
+			jr_type_name(obj));
+	*out = (struct user_patch){0};
+	if (!jr_str(obj, "id", REQUIRED, &out->id, e) ||
+		!jr_obj(obj, "set", OPTIONAL, &out->set, e) ||
+		!jr_strs(r->arena, obj, "unset", OPTIONAL, SIZE_MAX, &out->unset, &out->nunset,
+			e))
+		return fail_in(e, where);
+	return true;
+}
+
+static bool
+patch(struct req *r, struct err *e)
+{
+	json_t *body, *list, *value;
+	struct user_patch *patches;
+	struct user *users;
+	size_t i, n;
+
+	if (!req_body(r, &body, e) ||
+		!jr_arr(body, "users", REQUIRED, USER_UPSERT_MAX, &list, e) ||
+		!check_count("users", json_array_size(list), USER_UPSERT_MAX, e))
+		return false;
+	n = json_array_size(list);
+	patches = arena_array(r->arena, n, sizeof(*patches));
+	json_array_foreach(list, i, value)
+	{
+		if (!read_patch(r, i, value, &patches[i], e))
+			return false;
+	}
+	if (!user_patch(r->db, r->arena, patches, n, nests_custom(r), &users, e))
+		return false;
+	answer_users(r, users, n);
+	return true;
+}
+
+/* ---- query ----------------------------------------------------------------------- */
+
+/* The older way to page, by id_gt and the like, becomes part of the filter. */
+static json_t *
+with_id_bounds(struct req *r, json_t *payload, json_t *filter)
+{
+	static const char *const bounds[][2] = {
+		{"id_gt", "$gt"}, {"id_gte", "$gte"}, {"id_lt", "$lt"}, {"id_lte", "$lte"}};
+	json_t *on_id = jr_own(r->arena, json_object());
+
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		json_t *v = json_object_get(payload, bounds[i][0]);
+
+		if (v != NULL && !json_is_null(v))
+			json_object_set(on_id, bounds[i][1], v);
+	}
+	if (json_object_size(on_id) == 0)
+		return filter;
+	return jr_own(r->arena,
+		filter == NULL ? json_pack("{s:O}", "id", on_id)
+			       : json_pack("{s:[O,{s:O}]}", "$and", filter, "id", on_id));
+}
+
+static bool
+read_query(struct req *r, struct user_query *q, struct err *e)
+{
+	struct str text = req_query(r, "payload");
+	json_t *payload = NULL, *filter = NULL;
+
+	*q = (struct user_query){0};
+	if (text.p != NULL && !jr_parse(r->arena, text, &payload, e))
+		return fail(e, ERR_INPUT, "payload: %s", e->msg);
+	if (payload != NULL && !json_is_object(payload))
+		return fail(e, ERR_INPUT, "payload: expected an object, got %s",
+			jr_type_name(payload));
+	if (!jr_obj(payload, "filter_conditions", OPTIONAL, &filter, e) ||
+		!jr_arr(payload, "sort", OPTIONAL, SIZE_MAX, &q->sort, e) ||
+		!jr_int(payload, "limit", OPTIONAL, 0, QUERY_MAX, &q->limit, e) ||
+		!jr_int(payload, "offset", OPTIONAL, 0, QUERY_OFFSET_MAX, &q->offset, e) ||
+		!jr_bool(payload, "include_deactivated_users", OPTIONAL,
+			&q->include_deactivated, e))
+		return false;
+	if (q->limit == 0)
+		q->limit = QUERY_DEFAULT;
+	q->filter = with_id_bounds(r, payload, filter);
+	return true;
+}
+
+static bool
+query(struct req *r, struct err *e)
+{
+	struct user_query q;
+	struct user *users;
+	size_t n;
+
+	if (!read_query(r, &q, e) || !user_query(r->db, r->arena, &q, &users, &n, e))
+		return false;
+	jw_karr(&r->w, "users");
+	for (size_t i = 0; i < n; i++)
+		wire_user_full(r, &users[i]);
+	jw_end_arr(&r->w);
+	return true;
+}
+
+/* ---- deletion -------------------------------------------------------------------- */
+
+/* How thoroughly: "soft" keeps the data, "hard" and "pruning" forget it. */
+static bool
+read_mode(const json_t *body, const char *key, bool may_prune, bool *said, bool *hard,
+	struct err *e)
+{
+	struct str mode = STR_NONE, shown;
+
+	if (!jr_str(body, key, OPTIONAL, &mode, e))
+		return false;
+	*said = mode.p != NULL;
+	*hard = *said && (str_is(mode, "hard") || (may_prune && str_is(mode, "pruning")));
+	if (!*said || *hard || str_is(mode, "soft"))
+		return true;
+	shown = str_clip(mode, 64);
+	return fail(e, ERR_INPUT, "%s: expected \"soft\"%s or \"hard\", got \"%.*s\"", key,
+		may_prune ? ", \"pruning\"" : "", STR_ARG(shown));
+}
+
+/* The task is done before it can be asked after; it says what was kept. */
+static struct str
+deletion_result(struct req *r, const struct str *ids, size_t n, const bool kept[2])
+{
+	struct buf text;
+	struct jw w;
+
+	buf_init(&text, r->arena, 64 * n);
+	jw_init(&w, &text);
+	jw_obj(&w);
+	for (size_t i = 0; i < n; i++) {
+		jw_key(&w, ids[i]);
+		jw_obj(&w);
+		jw_kstr(&w, "status", STR("ok"));
+		if (kept[0])
+			jw_kstr(&w, "messages", STR("kept"));
+		if (kept[1])
+			jw_kstr(&w, "conversations", STR("kept"));
+		jw_end_obj(&w);
+	}
+	jw_end_obj(&w);
+	return buf_view(&text);
+}
+
+static bool
+delete_many(struct req *r, struct err *e)
+{
+	bool said, hard, ignored, kept[2];
+	struct str *ids, task;
+	json_t *body;
+	size_t n;
+
+	if (!req_body(r, &body, e) ||
+		!jr_strs(r->arena, body, "user_ids", REQUIRED, DELETE_MAX, &ids, &n, e) ||
+		!check_count("user_ids", n, DELETE_MAX, e) ||
+		!read_mode(body, "user", true, &said, &hard, e) ||
+		!read_mode(body, "messages", true, &kept[0], &ignored, e) ||
+		!read_mode(body, "conversations", false, &kept[1], &ignored, e))
+		return false;
+	if (!user_delete(r->db, r->arena, ids, n, hard, e) ||
+		!task_add_done(r->db, r->arena, deletion_result(r, ids, n, kept), &task, e))
+		return false;
+	jw_kstr(&r->w, "task_id", task);
+	return true;
+}
+
+static bool
+delete_one(struct req *r, struct err *e)
+{
+	struct str id = r->param[0];
+	struct user u;
+	bool hard = false;
+	int64_t uid;
+
+	if (!req_query_bool(r, "hard_delete", &hard, e) ||
+		!user_resolve(r->db, r->arena, &id, 1, &uid, e) ||
+		!user_delete(r->db, r->arena, &id, 1, hard, e) ||
+		!user_by_uid(r->db, r->arena, uid, &u, e))
+		return false;
+	jw_key(&r->w, STR("user"));
+	wire_user(r, &u);
+	return true;
+}
+
+static bool
+get_task(struct req *r, struct err *e)
+{
+	struct task t;
+
+	if (!task_get(r->db, r->arena, r->param[0], &t, e))
+		return false;
+	jw_kstr(&r->w, "task_id", t.id);
+	jw_kstr(&r->w, "status", t.status);
+	req_ktime(r, "created_at", t.created_at);
+	req_ktime(r, "updated_at", t.updated_at);
+	jw_kraw(&r->w, "result", t.result.p == NULL ? STR("{}") : t.result);
+	return true;
+}
+
+/* ---- import ---------------------------------------------------------------------- */
+
+struct bad_line {
+	size_t line; /* from 1 */
+	struct str reason;
+};
+
+struct import {
+	struct arena users_arena;
+	struct arena line_arena; /* emptied line by line: trees are ten times the text */
+	struct user *users;      /* of the slice at hand */
+	size_t n;
+	size_t nstored;
+	struct bad_line bad[IMPORT_TOLD_MAX];
+	size_t nbad;
+};
+
+static void
+finish_import(void *arg)
+{
+	struct import *im = arg;
+
+	arena_fini(&im->line_arena);
+	arena_fini(&im->users_arena);
+}
+
+static void
+begin_slice(struct import *im)
+{
+	arena_reset(&im->users_arena);
+	im->users = arena_array(&im->users_arena, IMPORT_SLICE, sizeof(*im->users));
+	im->n = 0;
+}
+
+/* Many small transactions instead of a large one: others get their turn in between. */
+static bool
+store_slice(struct req *r, struct import *im, struct err *e)
+{
+	struct err why;
+
+	if (!user_upsert(r->db, &im->users_arena, im->users, im->n, &why))
+		return fail(e, why.code, "%s (%zu users before were imported)", why.msg,
+			im->nstored);
+	im->nstored += im->n;
+	begin_slice(im);
+	return true;
+}
+
+static void
+import_line(struct req *r, struct import *im, size_t no, struct str line)
+{
+	struct err why;
+	json_t *tree = NULL;
+	bool ok;
+
+	if (line.n > IMPORT_LINE_MAX)
+		ok = fail(&why, ERR_INPUT, "longer than %zu bytes", IMPORT_LINE_MAX);
+	else
+		ok = jr_parse(&im->line_arena, line, &tree, &why) &&
+		     user_read(
+			     &im->users_arena, tree, nests_custom(r), &im->users[im->n], &why);
+	arena_reset(&im->line_arena);
+	if (ok) {
+		im->n++;
+		return;
+	}
+	if (im->nbad < IMPORT_TOLD_MAX)
+		im->bad[im->nbad] = (struct bad_line){no, arena_dup(r->arena, str_of(why.msg))};
+	im->nbad++;
+}
+
+static bool
+is_blank(struct str line)
+{
+	return line.n == 0 || (line.n == 1 && line.p[0] == '\r');
+}
+
+static bool
+import(struct req *r, struct err *e)
+{
+	struct import *im = arena_zalloc(r->arena, sizeof(*im));
+	struct str text = r->raw_body;
+	size_t no = 1;
+
+	arena_init(&im->users_arena, 256 * KIB, SIZE_MAX);
+	arena_init(&im->line_arena, 64 * KIB, SIZE_MAX);
+	arena_defer(r->arena, finish_import, im);
+	begin_slice(im);
+	for (size_t at = 0; at < text.n; no++) {
+		size_t end = str_find(text, '\n', at);
+		struct str line = str_sub(text, at, end - at);
+
+		if (!is_blank(line))
+			import_line(r, im, no, line);
+		if (im->n == IMPORT_SLICE && !store_slice(r, im, e))
+			return false;
+		at = end + 1;
+	}
+	if (!store_slice(r, im, e))
+		return false;
+	if (im->nstored + im->nbad == 0)
+		return fail(e, ERR_INPUT, "body: expected one JSON object per line, got none");
+	jw_ki64(&r->w, "imported", (int64_t)im->nstored);
+	jw_karr(&r->w, "failed");
+	for (size_t i = 0; i < MIN_OF(im->nbad, IMPORT_TOLD_MAX); i++) {
+		jw_obj(&r->w);
+		jw_ki64(&r->w, "line", (int64_t)im->bad[i].line);
+		jw_kstr(&r->w, "reason", im->bad[i].reason);
+		jw_end_obj(&r->w);
+	}
+	jw_end_arr(&r->w);
+	jw_ki64(&r->w, "failed_count", (int64_t)im->nbad);
+	return true;
+}
+
+static const struct route routes[] = {
+	{"POST", "/users", "UpdateUsers", upsert, ROUTE_COMMON, BODY_DEFAULT,
+		"create or replace up to 100 users"},
+	{"PATCH", "/users", "UpdateUsersPartial", patch, ROUTE_COMMON, BODY_DEFAULT,
+		"change some fields of up to 100 users"},
+	{"GET", "/users", "QueryUsers", query, ROUTE_COMMON | ROUTE_CLIENT, BODY_NONE,
+		"list users by filter"},
+	{"POST", "/users/delete", "DeleteUsers", delete_many, ROUTE_COMMON, BODY_SMALL,
+		"delete up to 100 users"},
+	{"DELETE", "/users/{id}", "DeleteUser", delete_one, ROUTE_COMMON, BODY_NONE,
+		"delete a user"},
+	{"POST", "/users/import", "ImportUsers", import, ROUTE_COMMON | ROUTE_RAW_BODY,
+		IMPORT_BODY_MAX, "create or replace users, one JSON object per line"},
+	{"GET", "/tasks/{id}", "GetTask", get_task, ROUTE_COMMON, BODY_NONE,
+		"ask after a task"},
+};
+
+const struct route_group routes_users = {routes, ARRAY_LEN(routes)};

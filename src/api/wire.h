@@ -1,0 +1,20 @@
+/* wire – objects of the wire that several handlers write (api.md §2.1, §6.1).
+ *
+ * Each writes one complete JSON object where a value is due, in the dialect of the request. */
+#pragma once
+
+struct page_links;
+struct req;
+struct segment;
+struct user;
+
+/* UserResponse: what stands inside other objects. */
+void wire_user(struct req *r, const struct user *u);
+/* FullUserResponse: what the user endpoints answer. */
+void wire_user_full(struct req *r, const struct user *u);
+
+/* SegmentResponse; also the Segment inside a campaign. */
+void wire_segment(struct req *r, const struct segment *s);
+
+/* "next" and "prev" as members of the open object, each left out when there is no page. */
+void wire_links(struct req *r, const struct page_links *links);

@@ -1,0 +1,132 @@
+/* crypt – OpenSSL's digests and random bytes; base64url and hex by hand. */
+#include "base/crypt.h"
+
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+
+static const char b64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* OpenSSL refuses or misreads NULL even where the length is 0. */
+static const unsigned char *
+bytes_of(struct str s)
+{
+	return (const unsigned char *)(s.p ? s.p : "");
+}
+
+/* −1 for characters outside the alphabet. */
+static int
+b64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+void
+crypt_sha256(struct str in, uint8_t out[CRYPT_SHA256_LEN])
+{
+	if (EVP_Digest(bytes_of(in), in.n, out, NULL, EVP_sha256(), NULL) != 1)
+		panic("SHA-256 failed");
+}
+
+void
+crypt_hmac_sha256(struct str key, struct str in, uint8_t out[CRYPT_SHA256_LEN])
+{
+	if (key.n > INT_MAX)
+		panic("HMAC key of %zu bytes", key.n);
+	if (HMAC(EVP_sha256(), bytes_of(key), (int)key.n, bytes_of(in), in.n, out, NULL) ==
+		NULL)
+		panic("HMAC-SHA-256 failed");
+}
+
+bool
+crypt_equal(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void
+crypt_random(void *out, size_t n)
+{
+	if (n > INT_MAX || RAND_bytes(out, (int)n) != 1)
+		panic("no random bytes to be had (%zu wanted)", n);
+}
+
+struct str
+crypt_b64url(struct arena *a, struct str in)
+{
+	size_t n = in.n / 3 * 4 + (in.n % 3 ? in.n % 3 + 1 : 0);
+	char *out = arena_alloc(a, n + 1);
+	const unsigned char *p = bytes_of(in);
+	uint32_t bits = 0; /* only the lowest ${have} count */
+	unsigned have = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		bits = bits << 8 | p[i];
+		for (have += 8; have >= 6; have -= 6)
+			out[at++] = b64_digits[bits >> (have - 6) & 63];
+	}
+	if (have > 0)
+		out[at++] = b64_digits[bits << (6 - have) & 63];
+	out[at] = '\0';
+	return (struct str){out, at};
+}
+
+bool
+crypt_b64url_read(struct arena *a, struct str in, struct str *out)
+{
+	size_t n = in.n / 4 * 3 + (in.n % 4 ? in.n % 4 - 1 : 0);
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t at = 0;
+	char *p;
+
+	if (in.n % 4 == 1)
+		return false;
+	p = arena_alloc(a, n + 1);
+	for (size_t i = 0; i < in.n; i++) {
+		int v = b64_value(in.p[i]);
+
+		if (v < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)v;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			p[at++] = (char)(bits >> have & 0xff);
+		}
+	}
+	/* Bits that encode nothing must be zero, else one value had several texts. */
+	if ((bits & ((1U << have) - 1)) != 0)
+		return false;
+	p[at] = '\0';
+	*out = (struct str){p, at};
+	return true;
+}
+
+struct str
+crypt_hex(struct arena *a, struct str in)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = bytes_of(in);
+	char *out = arena_alloc(a, 2 * in.n + 1);
+
+	for (size_t i = 0; i < in.n; i++) {
+		out[2 * i] = digits[p[i] >> 4];
+		out[2 * i + 1] = digits[p[i] & 15];
+	}
+	out[2 * in.n] = '\0';
+	return (struct str){out, 2 * in.n};
+}

@@ -1,0 +1,25 @@
+/* crypt – digests, random bytes and text encodings (OpenSSL behind a narrow face). */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct arena;
+
+#define CRYPT_SHA256_LEN 32
+
+void crypt_sha256(struct str in, uint8_t out[CRYPT_SHA256_LEN]);
+void crypt_hmac_sha256(struct str key, struct str in, uint8_t out[CRYPT_SHA256_LEN]);
+/* Time depends on the length only (I-26). */
+bool crypt_equal(const void *a, const void *b, size_t n);
+/* Ends the process when the kernel gives none. */
+void crypt_random(void *out, size_t n);
+
+/* base64url without padding; decoding refuses padding, other alphabets and non-canonical
+ * trailing bits (I-25). */
+struct str crypt_b64url(struct arena *a, struct str in);
+bool crypt_b64url_read(struct arena *a, struct str in, struct str *out);
+/* Lower-case hex. */
+struct str crypt_hex(struct arena *a, struct str in);

@@ -1,0 +1,544 @@
+/* campaign – stored campaigns: create, update, get, start, stop, delete. */
+#include "domain/campaign.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "domain/bitset.h"
+#include "domain/channel.h"
+#include "domain/content.h"
+#include "domain/outcome.h"
+#include "domain/segment.h"
+#include "domain/uidset.h"
+#include "domain/user.h"
+#include "store/db.h"
+
+/* ---- loading ------------------------------------------------------------------------- */
+
+/* Columns as campaign_by_id and campaign_by_no select them. */
+static void
+from_row(struct rows *r, struct arena *a, struct campaign *c)
+{
+	*c = (struct campaign){
+		.no = row_int(r, 0),
+		.id = arena_dup(a, row_str(r, 1)),
+		.name = arena_dup(a, row_str(r, 2)),
+		.description = arena_dup(a, row_str(r, 3)),
+		.status = arena_dup(a, row_str(r, 4)),
+		.sender = row_int(r, 5),
+		.sender_mode = arena_dup(a, row_str(r, 6)),
+		.sender_visibility = arena_dup(a, row_str(r, 7)),
+		.create_channels = row_int(r, 8) != 0,
+		.show_channels = row_int(r, 9) != 0,
+		.skip_push = row_int(r, 10) != 0,
+		.skip_webhook = row_int(r, 11) != 0,
+		.message_template = arena_dup(a, row_str(r, 12)),
+		.channel_template = row_null(r, 13) ? STR_NONE : arena_dup(a, row_str(r, 13)),
+		.user_set = row_int(r, 14),
+		.created_at = row_int(r, 15),
+		.updated_at = row_int(r, 16),
+		.deleted_at = row_time(r, 17),
+		.scheduled_for = row_time(r, 18),
+		.stop_at = row_time(r, 19),
+		.started_at = row_time(r, 20),
+		.completed_at = row_time(r, 21),
+		.form = row_int(r, 22),
+		.planned = row_int(r, 23) != 0,
+		.audience = row_int(r, 24),
+		.pending = row_int(r, 25),
+		.channels_created = row_int(r, 26),
+		.users_read = row_int(r, 27),
+	};
+}
+
+static bool
+load_segment_ids(struct db *db, struct arena *a, struct campaign *c, struct err *e)
+{
+	struct rows r;
+
+	c->segment_ids = arena_array(a, CAMPAIGN_MAX_SEGMENTS, sizeof(struct str));
+	c->nsegments = 0;
+	if (!db_query(db, SQL_CAMPAIGN_SEGMENTS_GET, ARGS(V_INT(c->no)), NO_BULK, &r, e))
+		return false;
+	while (c->nsegments < CAMPAIGN_MAX_SEGMENTS && rows_next(&r))
+		c->segment_ids[c->nsegments++] = arena_dup(a, row_str(&r, 0));
+	return rows_end(&r, e);
+}
+
+static bool
+load_tallies(struct db *db, struct arena *a, struct campaign *c, struct err *e)
+{
+	struct campaign_tallies *t = &c->tallies;
+	struct rows r;
+
+	t->v = arena_array(a, OUTCOME_VALUES, sizeof(*t->v));
+	if (!db_query(db, SQL_CAMPAIGN_TALLIES, ARGS(V_INT(c->no)), NO_BULK, &r, e))
+		return false;
+	while (t->n < OUTCOME_VALUES && rows_next(&r)) {
+		t->v[t->n++] = (struct campaign_tally){row_int(&r, 0), row_int(&r, 1)};
+		if (row_int(&r, 0) == OUTCOME_SENT)
+			t->sent = row_int(&r, 1);
+	}
+	return rows_end(&r, e);
+}
+
+struct load {
+	struct arena *a;
+	enum sql_id sql;
+	struct args args;
+	struct campaign *out;
+	bool *found;
+};
+
+static bool
+load_tx(struct db *db, void *arg, struct err *e)
+{
+	struct load *l = arg;
+	struct rows r;
+
+	if (!db_query(db, l->sql, l->args, NO_BULK, &r, e))
+		return false;
+	*l->found = rows_next(&r);
+	if (*l->found)
+		from_row(&r, l->a, l->out);
+	return rows_end(&r, e) && (!*l->found || (load_segment_ids(db, l->a, l->out, e) &&
+							 load_tallies(db, l->a, l->out, e)));
+}
+
+/* One snapshot for the row and its tallies. */
+static bool
+load(struct db *db, struct arena *a, enum sql_id sql, struct args args, struct campaign *out,
+	bool *found, struct err *e)
+{
+	struct load l = {a, sql, args, out, found};
+
+	return db_read(db, load_tx, &l, e);
+}
+
+bool
+campaign_get(struct db *db, struct arena *a, struct str id, struct campaign *out, struct err *e)
+{
+	bool found;
+
+	if (!load(db, a, SQL_CAMPAIGN_BY_ID, ARGS(V_TEXT(id)), out, &found, e))
+		return false;
+	return found ||
+	       fail(e, ERR_NOT_FOUND, "campaign with id %.*s doesn't exist", STR_ARG(id));
+}
+
+bool
+campaign_by_no(struct db *db, struct arena *a, int64_t no, struct campaign *out, struct err *e)
+{
+	bool found;
+
+	if (!load(db, a, SQL_CAMPAIGN_BY_NO, ARGS(V_INT(no)), out, &found, e))
+		return false;
+	return found || fail(e, ERR_NOT_FOUND, "campaign %lld doesn't exist", (long long)no);
+}
+
+/* ---- create and update ---------------------------------------------------------------- */
+
+/* What create and update do inside their transaction. */
+struct put {
+	struct arena *a;
+	const struct campaign_edit *edit;
+	struct str id; /* of the campaign to update */
+	struct campaign *out;
+};
+
+static void
+merge(const struct campaign_edit *d, struct campaign *c)
+{
+	if (d->name.p != NULL)
+		c->name = d->name;
+	if (d->description.p != NULL)
+		c->description = d->description;
+	if (d->sender_mode.p != NULL)
+		c->sender_mode = d->sender_mode;
+	if (d->sender_visibility.p != NULL)
+		c->sender_visibility = d->sender_visibility;
+	if (d->message_template.p != NULL)
+		c->message_template = d->message_template;
+	if (d->channel_template.p != NULL)
+		c->channel_template = d->channel_template;
+	if (d->create_channels >= 0)
+		c->create_channels = d->create_channels > 0;
+	if (d->show_channels >= 0)
+		c->show_channels = d->show_channels > 0;
+	if (d->skip_push >= 0)
+		c->skip_push = d->skip_push > 0;
+	if (d->skip_webhook >= 0)
+		c->skip_webhook = d->skip_webhook > 0;
+	if (d->has_segments) {
+		c->segment_ids = d->segment_ids;
+		c->nsegments = d->nsegments;
+	}
+}
+
+/* The merged campaign must be one that can be sent. */
+static bool
+check(struct db *db, struct arena *a, const struct campaign_edit *d, struct campaign *c,
+	struct err *e)
+{
+	struct content content;
+	struct segment segment;
+	struct user sender;
+	bool has_users = d->has_users ? d->nusers > 0 : c->user_set != 0;
+
+	if (d->sender_id.p == NULL && c->sender == 0)
+		return fail(e, ERR_INPUT, "sender_id: is required");
+	if (c->message_template.p == NULL)
+		return fail(e, ERR_INPUT, "message_template: is required");
+	if (has_users && c->nsegments > 0)
+		return fail(e, ERR_INPUT, "segment_ids: cannot be used together with user_ids");
+	if (c->create_channels && c->channel_template.p == NULL)
+		return fail(e, ERR_INPUT,
+			"channel_template: is required when create_channels is true");
+	if (!content_compile(a, c->message_template, c->channel_template, &content, e))
+		return false;
+	if (!channel_type_exists(content.channel_type))
+		return fail(e, ERR_INPUT,
+			"channel_template.type: \"%.*s\" is not a channel type",
+			STR_ARG(content.channel_type));
+	if (d->sender_id.p != NULL) {
+		if (!user_get(db, a, d->sender_id, &sender, e))
+			return fail_in(e, "sender_id");
+		c->sender = sender.uid;
+	}
+	for (size_t i = 0; i < c->nsegments; i++)
+		if (!segment_get(db, a, c->segment_ids[i], &segment, e))
+			return fail_in(e, "segment_ids");
+	for (size_t i = 0; i < d->nusers; i++)
+		if (!id_user_valid(d->user_ids[i]))
+			return fail(e, ERR_INPUT, "user_ids[%zu]: \"%.*s\" is not a user id", i,
+				STR_ARG(d->user_ids[i]));
+	return true;
+}
+
+/* Stores the lists: segments as given, users as a set of their own. */
+static bool
+put_targets(struct db *w, struct put *p, struct campaign *c, struct err *e)
+{
+	const struct campaign_edit *d = p->edit;
+	struct col ids = COL_TEXTS(c->segment_ids);
+	struct bulk bulk = {&ids, 1, c->nsegments};
+	int64_t *uids, added;
+
+	if (d->has_segments && (!db_exec(w, SQL_CAMPAIGN_SEGMENTS_CLEAR, ARGS(V_INT(c->no)),
+					NO_BULK, NULL, e) ||
+				       !db_exec(w, SQL_CAMPAIGN_SEGMENTS_INSERT,
+					       ARGS(V_INT(c->no)), &bulk, NULL, e)))
+		return false;
+	if (!d->has_users)
+		return true;
+	if (c->user_set != 0 && !uidset_clear(w, c->user_set, e))
+		return false;
+	if (d->nusers == 0) {
+		c->user_set = 0;
+		return true;
+	}
+	/* Set numbers are shared with segments, whose list is the set of their own number. */
+	if (c->user_set == 0 && !db_take(w, COUNTER_SEGMENT, 1, &c->user_set, e))
+		return false;
+	uids = arena_array(p->a, d->nusers, sizeof(*uids));
+	return user_mention(w, p->a, d->user_ids, d->nusers, uids, e) &&
+	       uidset_add(w, p->a, c->user_set, uids, d->nusers, c->updated_at, &added, e);
+}
+
+static bool
+create_tx(struct db *w, void *arg, struct err *e)
+{
+	struct put *p = arg;
+	struct campaign *c = p->out, other;
+	bool found;
+
+	*c = (struct campaign){
+		.name = STR(""),
+		.description = STR(""),
+		.status = STR("draft"),
+		.sender_mode = STR(""),
+		.sender_visibility = STR(""),
+		.deleted_at = NO_TIME,
+		.scheduled_for = NO_TIME,
+		.stop_at = NO_TIME,
+		.started_at = NO_TIME,
+		.completed_at = NO_TIME,
+	};
+	merge(p->edit, c);
+	c->id = p->id;
+	c->created_at = c->updated_at = clock_now_us();
+	if (!load(w, p->a, SQL_CAMPAIGN_BY_ID, ARGS(V_TEXT(c->id)), &other, &found, e))
+		return false;
+	if (found)
+		return fail(
+			e, ERR_INPUT, "id: campaign \"%.*s\" exists already", STR_ARG(c->id));
+	if (!check(w, p->a, p->edit, c, e) || !db_take(w, COUNTER_CAMPAIGN, 1, &c->no, e) ||
+		!put_targets(w, p, c, e))
+		return false;
+	return db_exec(w, SQL_CAMPAIGN_INSERT,
+		ARGS(V_INT(c->no), V_TEXT(c->id), V_TEXT(c->name), V_TEXT(c->description),
+			V_INT(c->sender), V_TEXT(c->sender_mode), V_TEXT(c->sender_visibility),
+			V_INT(c->create_channels), V_INT(c->show_channels), V_INT(c->skip_push),
+			V_INT(c->skip_webhook), V_TEXT(c->message_template),
+			V_TEXT(c->channel_template), V_INT(c->user_set), V_INT(c->created_at)),
+		NO_BULK, NULL, e);
+}
+
+bool
+campaign_create(struct db *db, struct arena *a, const struct campaign_edit *edit,
+	struct campaign *out, struct err *e)
+{
+	struct put p = {a, edit, edit->id, out};
+	char uuid[ID_UUID_LEN];
+
+	if (p.id.n == 0) {
+		id_uuid4(uuid);
+		p.id = arena_dup(a, (struct str){uuid, sizeof(uuid)});
+	}
+	return db_write(db, create_tx, &p, e);
+}
+
+static bool
+update_tx(struct db *w, void *arg, struct err *e)
+{
+	struct put *p = arg;
+	struct campaign *c = p->out;
+	int64_t changed;
+
+	if (!campaign_get(w, p->a, p->id, c, e))
+		return false;
+	if (!campaign_is(c, "draft") && !campaign_is(c, "scheduled"))
+		return fail(e, ERR_INPUT,
+			"campaign \"%.*s\" is %.*s; only a draft or scheduled one can be "
+			"changed",
+			STR_ARG(c->id), STR_ARG(c->status));
+	merge(p->edit, c);
+	c->updated_at = clock_now_us();
+	if (!check(w, p->a, p->edit, c, e) || !put_targets(w, p, c, e))
+		return false;
+	return db_exec(w, SQL_CAMPAIGN_REPLACE,
+		ARGS(V_INT(c->no), V_TEXT(c->name), V_TEXT(c->description), V_INT(c->sender),
+			V_TEXT(c->sender_mode), V_TEXT(c->sender_visibility),
+			V_INT(c->create_channels), V_INT(c->show_channels), V_INT(c->skip_push),
+			V_INT(c->skip_webhook), V_TEXT(c->message_template),
+			V_TEXT(c->channel_template), V_INT(c->user_set), V_INT(c->updated_at)),
+		NO_BULK, &changed, e);
+}
+
+bool
+campaign_update(struct db *db, struct arena *a, struct str id, const struct campaign_edit *edit,
+	struct campaign *out, struct err *e)
+{
+	struct put p = {a, edit, id, out};
+
+	return db_write(db, update_tx, &p, e);
+}
+
+/* ---- start, stop, delete --------------------------------------------------------------- */
+
+struct move {
+	struct arena *a;
+	struct str id;
+	const struct campaign_start *start;
+	struct campaign *out;
+};
+
+static bool
+check_start(
+	const struct campaign *c, const struct campaign_start *s, int64_t begins, struct err *e)
+{
+	if (!campaign_is(c, "draft"))
+		return fail(e, ERR_INPUT,
+			"campaign \"%.*s\" is %.*s; a campaign is started once, from draft",
+			STR_ARG(c->id), STR_ARG(c->status));
+	if (c->nsegments == 0 && c->user_set == 0)
+		return fail(
+			e, ERR_INPUT, "segment_ids: give segment_ids or user_ids before start");
+	if (s->stop_at != NO_TIME && s->stop_at <= begins)
+		return fail(e, ERR_INPUT, "stop_at: must lie after the start");
+	return true;
+}
+
+static bool
+start_tx(struct db *w, void *arg, struct err *e)
+{
+	struct move *m = arg;
+	struct campaign *c = m->out;
+	int64_t now = clock_now_us(), changed, begins = now;
+
+	if (!campaign_get(w, m->a, m->id, c, e))
+		return false;
+	if (m->start->scheduled_for != NO_TIME && m->start->scheduled_for > now)
+		begins = m->start->scheduled_for;
+	if (!check_start(c, m->start, begins, e))
+		return false;
+	c->status = begins > now ? STR("scheduled") : STR("in_progress");
+	c->scheduled_for = m->start->scheduled_for;
+	c->stop_at = m->start->stop_at;
+	c->started_at = begins > now ? NO_TIME : now;
+	c->updated_at = now;
+	if (!db_exec(w, SQL_CAMPAIGN_START,
+		    ARGS(V_INT(c->no), V_TEXT(c->status), V_TIME(c->scheduled_for),
+			    V_TIME(c->stop_at), V_TIME(c->started_at), V_INT(now)),
+		    NO_BULK, &changed, e))
+		return false;
+	return changed == 1 || fail(e, ERR_STALE, "campaign moved on");
+}
+
+bool
+campaign_start(struct db *db, struct arena *a, struct str id,
+	const struct campaign_start *start, struct campaign *out, struct err *e)
+{
+	struct move m = {a, id, start, out};
+
+	return db_write(db, start_tx, &m, e);
+}
+
+static bool
+stop_tx(struct db *w, void *arg, struct err *e)
+{
+	struct move *m = arg;
+	struct campaign *c = m->out;
+	int64_t now = clock_now_us(), changed;
+
+	if (!campaign_get(w, m->a, m->id, c, e))
+		return false;
+	if (campaign_is(c, "draft"))
+		return fail(e, ERR_INPUT, "campaign \"%.*s\" is a draft; it was not started",
+			STR_ARG(c->id));
+	if (!db_exec(
+		    w, SQL_CAMPAIGN_STOP, ARGS(V_INT(c->no), V_INT(now)), NO_BULK, &changed, e))
+		return false;
+	if (changed == 1) {
+		c->status = STR("stopped");
+		c->updated_at = now;
+	}
+	return true;
+}
+
+bool
+campaign_stop(
+	struct db *db, struct arena *a, struct str id, struct campaign *out, struct err *e)
+{
+	struct move m = {a, id, NULL, out};
+
+	return db_write(db, stop_tx, &m, e);
+}
+
+static bool
+delete_tx(struct db *w, void *arg, struct err *e)
+{
+	struct move *m = arg;
+	struct campaign c;
+	int64_t changed;
+
+	if (!campaign_get(w, m->a, m->id, &c, e))
+		return false;
+	if (!db_exec(w, SQL_CAMPAIGN_DELETE, ARGS(V_INT(c.no), V_INT(clock_now_us())), NO_BULK,
+		    &changed, e))
+		return false;
+	return changed == 1 ||
+	       fail(e, ERR_INPUT, "campaign \"%.*s\" is in_progress; stop it first",
+		       STR_ARG(m->id));
+}
+
+bool
+campaign_delete(struct db *db, struct arena *a, struct str id, struct err *e)
+{
+	struct move m = {.a = a, .id = id};
+
+	return db_write(db, delete_tx, &m, e);
+}
+
+/* ---- for the engine -------------------------------------------------------------------- */
+
+struct due {
+	int64_t now, *moved;
+};
+
+static bool
+due_tx(struct db *w, void *arg, struct err *e)
+{
+	struct due *d = arg;
+	int64_t stopped, started;
+
+	/* Stops first: what is due for both never starts. */
+	if (!db_exec(w, SQL_CAMPAIGN_DUE_STOP, ARGS(V_INT(d->now)), NO_BULK, &stopped, e) ||
+		!db_exec(w, SQL_CAMPAIGN_DUE_START, ARGS(V_INT(d->now)), NO_BULK, &started, e))
+		return false;
+	*d->moved = stopped + started;
+	return true;
+}
+
+static bool
+next_due(struct db *db, int64_t *next, struct err *e)
+{
+	struct rows r;
+
+	if (!db_query(db, SQL_CAMPAIGN_NEXT_DUE, NO_ARGS, NO_BULK, &r, e))
+		return false;
+	*next = rows_next(&r) ? row_time(&r, 0) : NO_TIME;
+	return rows_end(&r, e);
+}
+
+bool
+campaign_due(struct db *db, int64_t now, int64_t *moved, int64_t *next, struct err *e)
+{
+	struct due d = {now, moved};
+
+	*moved = 0;
+	if (!next_due(db, next, e))
+		return false;
+	if (*next == NO_TIME || *next > now)
+		return true;
+	return db_write(db, due_tx, &d, e) && next_due(db, next, e);
+}
+
+bool
+campaign_unplanned(struct db *db, int64_t *no, bool *found, struct err *e)
+{
+	return db_get_int(db, SQL_CAMPAIGN_UNPLANNED, NO_ARGS, no, found, e);
+}
+
+bool
+campaign_awaits_plan(struct db *db, int64_t no, bool *out, struct err *e)
+{
+	return db_get_int(db, SQL_CAMPAIGN_AWAITS_PLAN, ARGS(V_INT(no)), &no, out, e);
+}
+
+struct audience {
+	struct arena *a;
+	const struct campaign *c;
+	struct bitset *out;
+};
+
+static bool
+audience_read(struct db *db, void *arg, struct err *e)
+{
+	struct audience *q = arg;
+
+	if (q->c->user_set != 0 && !bitset_load(q->out, db, q->c->user_set, e))
+		return false;
+	for (size_t i = 0; i < q->c->nsegments; i++) {
+		struct segment segment;
+
+		if (!segment_get(db, q->a, q->c->segment_ids[i], &segment, e)) {
+			/* A segment deleted meanwhile has no targets (api.md §2.5.4). */
+			if (e->code != ERR_NOT_FOUND)
+				return false;
+			continue;
+		}
+		if (!segment_load(db, q->a, &segment, q->out, e))
+			return false;
+	}
+	return true;
+}
+
+bool
+campaign_audience(struct db *db, struct arena *a, const struct campaign *c, struct bitset *out,
+	struct err *e)
+{
+	struct audience q = {a, c, out};
+
+	return db_read(db, audience_read, &q, e);
+}

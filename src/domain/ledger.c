@@ -1,0 +1,207 @@
+/* ledger – writes plans, hands out claims, commits outcomes. */
+#include "domain/ledger.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/pack.h"
+#include "domain/bitset.h"
+#include "store/db.h"
+
+/* A plan is written in transactions of so many batches, so that API writes get their turn. */
+#define PLAN_CHUNK 128
+
+/* ---- plan ---------------------------------------------------------------------------- */
+
+struct plan {
+	struct arena arena; /* one chunk of packed batches */
+	const struct bitset *audience;
+	int64_t campaign, form, batch_size;
+	int64_t count;     /* of the audience */
+	int64_t first_key; /* of the campaign's range */
+	int64_t next_uid;  /* where the walk goes on */
+	int64_t next_ord, next_seq;
+	int64_t *uids; /* room for one batch */
+	bool begun, given_up, done;
+	/* The chunk, column by column. */
+	int64_t seq[PLAN_CHUNK], first_ord[PLAN_CHUNK], n[PLAN_CHUNK];
+	struct str blob[PLAN_CHUNK];
+	size_t nbatches;
+};
+
+/* The next batch of the walk; false at its end. */
+static bool
+pack_batch(struct plan *p)
+{
+	struct buf packed;
+	size_t k = p->nbatches;
+	int64_t n = 0;
+
+	while (n < p->batch_size) {
+		int64_t uid = bitset_next(p->audience, p->next_uid);
+
+		if (uid < 0)
+			break;
+		p->uids[n++] = uid;
+		p->next_uid = uid + 1;
+	}
+	if (n == 0)
+		return false;
+	buf_init(&packed, &p->arena, (size_t)n + 64);
+	pack_keys(&packed, p->uids, (size_t)n);
+	p->seq[k] = p->next_seq++;
+	p->first_ord[k] = p->next_ord;
+	p->n[k] = n;
+	p->blob[k] = buf_view(&packed);
+	p->nbatches++;
+	p->next_ord += n;
+	return true;
+}
+
+/* One transaction: begins the plan the first time, ends it when all is written; gives up, and
+ * leaves nothing of it, when the campaign was stopped or planned by another. */
+static bool
+plan_tx(struct db *w, void *arg, struct err *e)
+{
+	struct plan *p = arg;
+	struct col cols[] = {
+		COL_INTS(p->seq), COL_INTS(p->first_ord), COL_INTS(p->n), COL_TEXTS(p->blob)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), p->nbatches};
+	int64_t no;
+	bool awaits;
+
+	if (!db_get_int(w, SQL_CAMPAIGN_AWAITS_PLAN, ARGS(V_INT(p->campaign)), &no, &awaits, e))
+		return false;
+	p->given_up = !awaits;
+	if ((p->given_up || !p->begun) &&
+		!db_exec(w, SQL_BATCH_DROP_PLAN, ARGS(V_INT(p->campaign)), NO_BULK, NULL, e))
+		return false;
+	if (p->given_up)
+		return true;
+	if (!p->begun && !db_take(w, COUNTER_MESSAGE, MAX_OF(p->count, 1), &p->first_key, e))
+		return false;
+	if (p->nbatches > 0 &&
+		!db_exec(w, SQL_BATCH_INSERT, ARGS(V_INT(p->campaign), V_INT(p->first_key)),
+			&bulk, NULL, e))
+		return false;
+	p->done = p->next_ord == p->count;
+	return !p->done || db_exec(w, SQL_CAMPAIGN_PLANNED,
+				   ARGS(V_INT(p->campaign), V_INT(p->count), V_INT(p->form),
+					   V_INT(clock_now_us())),
+				   NO_BULK, NULL, e);
+}
+
+bool
+ledger_plan(struct db *db, int64_t campaign, const struct bitset *audience, int64_t form,
+	int64_t batch_size, bool *done, struct err *e)
+{
+	struct plan p = {
+		.audience = audience,
+		.campaign = campaign,
+		.form = form,
+		.batch_size = batch_size,
+		.count = bitset_count(audience),
+	};
+	bool ok;
+
+	arena_init(&p.arena, 65536, SIZE_MAX);
+	p.uids = arena_array(&p.arena, (size_t)batch_size, sizeof(int64_t));
+	do {
+		struct arena_mark mark = arena_mark(&p.arena);
+
+		p.nbatches = 0;
+		while (p.nbatches < PLAN_CHUNK && pack_batch(&p))
+			continue;
+		ok = db_write(db, plan_tx, &p, e);
+		p.begun = true;
+		arena_rewind(&p.arena, mark);
+	} while (ok && !p.given_up && !p.done);
+	arena_fini(&p.arena);
+	*done = ok && p.done && !p.given_up;
+	return ok;
+}
+
+/* ---- claim --------------------------------------------------------------------------- */
+
+bool
+ledger_claim(struct db *w, struct arena *a, int64_t lease_ms, struct batch *out, bool *found,
+	struct err *e)
+{
+	struct rows r;
+
+	if (!db_query(w, SQL_BATCH_CLAIM, ARGS(V_INT(clock_now_us()), V_INT(lease_ms * 1000)),
+		    NO_BULK, &r, e))
+		return false;
+	*found = rows_next(&r);
+	if (*found)
+		*out = (struct batch){
+			.campaign = row_int(&r, 0),
+			.seq = row_int(&r, 1),
+			.first_ord = row_int(&r, 2),
+			.n = row_int(&r, 3),
+			.first_key = row_int(&r, 4),
+			.uids = arena_dup(a, row_str(&r, 5)),
+			.fence = row_int(&r, 6),
+		};
+	return rows_end(&r, e);
+}
+
+static bool
+release_tx(struct db *w, void *arg UNUSED, struct err *e)
+{
+	return db_exec(w, SQL_BATCH_RELEASE_ALL, NO_ARGS, NO_BULK, NULL, e);
+}
+
+bool
+ledger_release_all(struct db *db, struct err *e)
+{
+	return db_write(db, release_tx, NULL, e);
+}
+
+/* ---- commit -------------------------------------------------------------------------- */
+
+bool
+ledger_commit_begin(struct db *w, const struct batch *b, const struct batch_result *result,
+	int64_t now, bool *lost, struct err *e)
+{
+	struct buf packed;
+	int64_t changed = 0;
+	bool ok;
+
+	buf_init(&packed, NULL, 256);
+	pack_bytes(&packed, result->outcomes, (size_t)b->n);
+	ok = db_exec(w, SQL_BATCH_DONE,
+		ARGS(V_INT(b->campaign), V_INT(b->seq), V_INT(b->fence), V_INT(now),
+			V_BLOB(buf_view(&packed))),
+		NO_BULK, &changed, e);
+	buf_free(&packed);
+	*lost = ok && changed != 1;
+	return ok && (changed == 1 || fail(e, ERR_STALE, "the claim moved on"));
+}
+
+bool
+ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result *result,
+	int64_t now, bool *lost, struct err *e)
+{
+	int64_t counts[OUTCOME_VALUES] = {0}, outcome[OUTCOME_VALUES], n[OUTCOME_VALUES],
+		changed;
+	struct col cols[] = {COL_INTS(outcome), COL_INTS(n)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 0};
+
+	for (int64_t i = 0; i < b->n; i++)
+		counts[result->outcomes[i] % OUTCOME_VALUES]++;
+	for (int64_t o = 0; o < OUTCOME_VALUES; o++) {
+		if (counts[o] == 0)
+			continue;
+		outcome[bulk.nrows] = o;
+		n[bulk.nrows++] = counts[o];
+	}
+	if (!db_exec(w, SQL_TALLY_ADD, ARGS(V_INT(b->campaign)), &bulk, NULL, e) ||
+		!db_exec(w, SQL_CAMPAIGN_PROGRESS,
+			ARGS(V_INT(b->campaign), V_INT(b->n), V_INT(result->channels_created),
+				V_INT(now)),
+			NO_BULK, &changed, e))
+		return false;
+	*lost = changed != 1;
+	return changed == 1 || fail(e, ERR_STALE, "the campaign is no longer in_progress");
+}

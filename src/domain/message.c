@@ -1,0 +1,323 @@
+/* message – messages: reading with what follows from their campaign, and sending. */
+#include "domain/message.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/jscan.h"
+#include "base/jw.h"
+#include "domain/app.h"
+#include "domain/channel.h"
+#include "store/db.h"
+
+#define MARK_CAMPAIGN STR("campaign_id")
+#define MARK_CREATED  STR("created_by_campaign_id")
+
+/* ---- what extra says ----------------------------------------------------------------- */
+
+static struct str
+raw_member(struct str json, struct str key, enum jscan_type type)
+{
+	struct jscan_value v = jscan_member(json, key);
+
+	return v.type == type ? v.raw : STR_NONE;
+}
+
+static void
+read_mentions(struct arena *a, struct str extra, struct message *m)
+{
+	struct str list = raw_member(extra, STR("mentioned"), JSCAN_ARRAY);
+	struct jscan_value v;
+
+	if (list.p == NULL)
+		return;
+	m->mentioned = arena_array(a, MESSAGE_MAX_MENTIONS, sizeof(*m->mentioned));
+	for (size_t at = 0; m->nmentioned < MESSAGE_MAX_MENTIONS && jscan_next(list, &at, &v);)
+		if (str_to_i64(v.raw, &m->mentioned[m->nmentioned]))
+			m->nmentioned++;
+}
+
+/* ${custom} with the campaign's marks, which win over members of the same names. */
+static struct str
+mark_custom(struct arena *a, struct str campaign_id, struct str custom)
+{
+	struct jscan_value v;
+	struct str key;
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, a, custom.n + 2 * campaign_id.n + 80);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	jw_kstr(&w, "campaign_id", campaign_id);
+	jw_kstr(&w, "created_by_campaign_id", campaign_id);
+	for (size_t at = 0; custom.p != NULL && jscan_next_member(custom, &at, &key, &v);) {
+		struct buf plain;
+
+		buf_init(&plain, a, key.n + 1);
+		jscan_unescape(&plain, (struct str){key.p - 1, key.n + 2});
+		if (str_eq(buf_view(&plain), MARK_CAMPAIGN) ||
+			str_eq(buf_view(&plain), MARK_CREATED))
+			continue;
+		jw_key(&w, buf_view(&plain));
+		jw_raw(&w, v.raw);
+	}
+	jw_end_obj(&w);
+	return buf_view(&b);
+}
+
+static void
+message_from_row(struct rows *r, struct arena *a, const struct app *app, struct message *out)
+{
+	/* Borrowed: of a campaign's template only what is shown is copied. */
+	struct str extra = row_str(r, 6), details = extra;
+	bool by_campaign = row_null(r, 4) && !row_null(r, 9);
+
+	*out = (struct message){.key = row_int(r, 0), .channel = row_int(r, 1)};
+	out->created_at = row_int(r, 2);
+	out->text = arena_dup(a, row_str(r, 3));
+	out->author = by_campaign ? row_int(r, 11) : row_int(r, 4);
+	out->id = message_wire_id(a, app, out->key, row_str(r, 5));
+	out->updated_at = row_null(r, 7) ? out->created_at : row_int(r, 7);
+	out->deleted_at = row_time(r, 8);
+	out->type = jscan_text(a, jscan_member(extra, STR("type")));
+	if (out->type.p == NULL)
+		out->type = STR("regular");
+	out->parent_id = jscan_text(a, jscan_member(extra, STR("parent_id")));
+	out->poll_id = jscan_text(a, jscan_member(extra, STR("poll_id")));
+	out->silent = jscan_member(extra, STR("silent")).type == JSCAN_TRUE;
+	read_mentions(a, extra, out);
+	if (by_campaign) {
+		struct str template = row_str(r, 12);
+
+		out->campaign = row_int(r, 9);
+		out->poll_id = jscan_text(a, jscan_member(template, STR("poll_id")));
+		if (extra.p == NULL)
+			details = template;
+	}
+	out->attachments = arena_dup(a, raw_member(details, STR("attachments"), JSCAN_ARRAY));
+	out->custom = raw_member(details, STR("custom"), JSCAN_OBJECT);
+	out->custom = by_campaign ? mark_custom(a, row_str(r, 10), out->custom)
+				  : arena_dup(a, out->custom);
+}
+
+/* What differs from the defaults, as the column extra; p == NULL: nothing. */
+static struct str
+write_extra(struct arena *a, const struct message_draft *d)
+{
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, a, 64 + d->attachments.n + d->custom.n);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	if (d->attachments.p != NULL && !str_is(d->attachments, "[]"))
+		jw_kraw(&w, "attachments", d->attachments);
+	if (d->custom.p != NULL && !str_is(d->custom, "{}"))
+		jw_kraw(&w, "custom", d->custom);
+	if (d->type.p != NULL && !str_is(d->type, "regular"))
+		jw_kstr(&w, "type", d->type);
+	if (d->parent_id.p != NULL)
+		jw_kstr(&w, "parent_id", d->parent_id);
+	if (d->poll_id.p != NULL)
+		jw_kstr(&w, "poll_id", d->poll_id);
+	if (d->silent)
+		jw_kbool(&w, "silent", true);
+	if (d->nmentioned > 0) {
+		jw_karr(&w, "mentioned");
+		for (size_t i = 0; i < d->nmentioned; i++)
+			jw_i64(&w, d->mentioned[i]);
+		jw_end_arr(&w);
+	}
+	jw_end_obj(&w);
+	return b.n == 2 ? STR_NONE : buf_view(&b);
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+struct str
+message_wire_id(struct arena *a, const struct app *app, int64_t key, struct str stored)
+{
+	char id[ID_UUID_LEN];
+
+	if (stored.p != NULL)
+		return arena_dup(a, stored);
+	id_from_key(app->id_tag, key, id);
+	return arena_dup(a, (struct str){id, sizeof(id)});
+}
+
+static bool
+find(struct db *db, struct arena *a, const struct app *app, struct str id, struct message *out,
+	bool *found, struct err *e)
+{
+	struct rows r;
+	int64_t key;
+	bool ok;
+
+	*found = false;
+	if (id_to_key(app->id_tag, id, &key))
+		ok = db_query(db, SQL_MESSAGE_BY_KEY, ARGS(V_INT(key)), NO_BULK, &r, e);
+	else
+		ok = db_query(db, SQL_MESSAGE_BY_ID, ARGS(V_TEXT(id)), NO_BULK, &r, e);
+	if (!ok)
+		return false;
+	if (rows_next(&r)) {
+		message_from_row(&r, a, app, out);
+		*found = true;
+	}
+	return rows_end(&r, e);
+}
+
+bool
+message_get(struct db *db, struct arena *a, const struct app *app, struct str id,
+	struct message *out, struct err *e)
+{
+	bool found;
+
+	if (!find(db, a, app, id, out, &found, e))
+		return false;
+	if (!found || out->deleted_at != NO_TIME)
+		return fail(
+			e, ERR_NOT_FOUND, "message with id %.*s doesn't exist", STR_ARG(id));
+	return true;
+}
+
+bool
+message_list(struct db *db, struct arena *a, const struct app *app, int64_t channel,
+	const struct message_page *page, struct message **out, size_t *n, struct err *e)
+{
+	struct message *list = arena_array(a, page->limit + 1, sizeof(*list)), bound;
+	bool forward = page->after.p != NULL;
+	struct str id = forward ? page->after : page->before;
+	int64_t at = INT64_MAX, key = INT64_MAX;
+	struct rows r;
+	bool found;
+
+	*out = list;
+	*n = 0;
+	if (id.p != NULL) {
+		if (!find(db, a, app, id, &bound, &found, e))
+			return false;
+		if (!found || bound.channel != channel)
+			return true;
+		at = bound.created_at;
+		key = bound.key + (page->inclusive ? 0 : forward ? 1 : -1);
+	}
+	if (!db_query(db, forward ? SQL_MESSAGE_AFTER : SQL_MESSAGE_BEFORE,
+		    ARGS(V_INT(channel), V_INT(at), V_INT(key), V_INT((int64_t)page->limit)),
+		    NO_BULK, &r, e))
+		return false;
+	while (*n < page->limit && !arena_overflowed(a) && rows_next(&r))
+		message_from_row(&r, a, app, &list[(*n)++]);
+	for (size_t i = 0; !forward && i < *n / 2; i++) {
+		struct message swap = list[i];
+
+		list[i] = list[*n - 1 - i];
+		list[*n - 1 - i] = swap;
+	}
+	return rows_end(&r, e) && arena_check(a, e);
+}
+
+/* ---- sending ------------------------------------------------------------------------- */
+
+static bool
+check(const struct app *app, const struct message_draft *d, struct err *e)
+{
+	int64_t key;
+
+	if (str_utf8_len(d->text) > MESSAGE_MAX_TEXT)
+		return fail(e, ERR_TOO_LONG, "message.text: longer than %d characters",
+			MESSAGE_MAX_TEXT);
+	if (d->custom.n > MESSAGE_MAX_CUSTOM)
+		return fail(e, ERR_INPUT, "message: custom data is larger than %d bytes",
+			MESSAGE_MAX_CUSTOM);
+	if (d->attachments.n + d->custom.n > MESSAGE_MAX_EXTRA)
+		return fail(e, ERR_INPUT,
+			"message.attachments: with custom data larger than %d bytes of JSON",
+			MESSAGE_MAX_EXTRA);
+	if (d->nmentioned > MESSAGE_MAX_MENTIONS)
+		return fail(e, ERR_INPUT, "message.mentioned_users: more than %d",
+			MESSAGE_MAX_MENTIONS);
+	if (d->id.p == NULL)
+		return true;
+	if (d->id.n == 0 || d->id.n > MESSAGE_MAX_ID || str_find(d->id, ',', 0) < d->id.n ||
+		str_find(d->id, '%', 0) < d->id.n)
+		return fail(e, ERR_INPUT,
+			"message.id: expected 1 to %d bytes without ',' and '%%', got \"%.*s\"",
+			MESSAGE_MAX_ID, STR_ARG(d->id));
+	if (id_to_key(app->id_tag, d->id, &key))
+		return fail(e, ERR_INPUT,
+			"message.id: \"%.*s\" has the form of ids that the server makes",
+			STR_ARG(d->id));
+	return true;
+}
+
+struct sending {
+	struct arena *arena;
+	const struct app *app;
+	const struct channel *channel;
+	const struct message_draft *draft;
+	struct str extra;
+	struct message *out;
+};
+
+static bool
+check_parent(struct db *w, const struct sending *s, struct err *e)
+{
+	struct str id = s->draft->parent_id;
+	struct message parent;
+	bool found;
+
+	if (id.p == NULL)
+		return true;
+	if (!find(w, s->arena, s->app, id, &parent, &found, e))
+		return false;
+	if (!found || parent.channel != s->channel->no)
+		return fail(e, ERR_INPUT,
+			"message.parent_id: message with id %.*s doesn't exist", STR_ARG(id));
+	return true;
+}
+
+static bool
+send(struct db *w, void *arg, struct err *e)
+{
+	const struct sending *s = arg;
+	const struct message_draft *d = s->draft;
+	const struct channel *c = s->channel;
+	int64_t key, other, now = clock_now_us();
+	bool taken = false, found;
+
+	if (d->id.p != NULL &&
+		!db_get_int(w, SQL_MESSAGE_ID_TAKEN, ARGS(V_TEXT(d->id)), &other, &taken, e))
+		return false;
+	if (taken)
+		return fail(e, ERR_INPUT, "message.id: message with id %.*s already exists",
+			STR_ARG(d->id));
+	if (!check_parent(w, s, e) || !db_take(w, COUNTER_MESSAGE, 1, &key, e))
+		return false;
+	if (!db_exec(w, SQL_MESSAGE_INSERT,
+		    ARGS(V_INT(key), V_INT(c->no), V_INT(now), V_TEXT(d->text),
+			    V_INT(d->author), V_TEXT(d->id), V_TEXT(s->extra)),
+		    NO_BULK, NULL, e))
+		return false;
+	/* Someone wrote: the campaign's people must find the channel without a walk. */
+	if (c->origin != 0 && !channel_keep_members(w, s->arena, c, e))
+		return false;
+	if (!d->silent && !d->keep_hidden && d->parent_id.p == NULL &&
+		!channel_show(w, s->arena, c, d->author, now, e))
+		return false;
+	return find(w, s->arena, s->app, message_wire_id(s->arena, s->app, key, d->id), s->out,
+		&found, e);
+}
+
+bool
+message_send(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
+	const struct message_draft *d, struct message *out, struct err *e)
+{
+	struct sending s = {.arena = a, .app = app, .channel = c, .draft = d, .out = out};
+
+	if (!check(app, d, e))
+		return false;
+	s.extra = write_extra(a, d);
+	return db_write(db, send, &s, e);
+}

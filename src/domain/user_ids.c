@@ -1,0 +1,186 @@
+/* user_ids – wire ids to inner keys, thousands at a time. */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "domain/user.h"
+#include "domain/user_impl.h"
+#include "store/db.h"
+
+/* The first bytes decide most comparisons without a jump through memory. */
+struct sort_key {
+	uint64_t head; /* the first eight bytes, big-endian */
+	const struct str *id;
+};
+
+static uint64_t
+head_of(struct str s)
+{
+	uint64_t head = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		head = head << 8 | (i < s.n ? (unsigned char)s.p[i] : 0);
+	return head;
+}
+
+static int
+compare_keys(const void *va, const void *vb)
+{
+	const struct sort_key *a = va, *b = vb;
+	int c;
+
+	if (a->head != b->head)
+		return a->head < b->head ? -1 : 1;
+	c = str_cmp(*a->id, *b->id);
+	if (c != 0)
+		return c;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Probing an index in its own order touches each of its pages once. */
+static uint32_t *
+sorted_places(struct arena *a, const struct str *ids, size_t n)
+{
+	uint32_t *order = arena_array(a, n, sizeof(*order));
+	bool sorted = true;
+	struct arena_mark mark;
+	struct sort_key *keys;
+
+	for (size_t i = 0; i < n; i++) {
+		order[i] = (uint32_t)i;
+		sorted = sorted && (i == 0 || str_cmp(ids[i - 1], ids[i]) <= 0);
+	}
+	if (sorted)
+		return order;
+	mark = arena_mark(a);
+	keys = arena_array(a, n, sizeof(*keys));
+	for (size_t i = 0; i < n; i++)
+		keys[i] = (struct sort_key){head_of(ids[i]), &ids[i]};
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t)(keys[i].id - ids);
+	arena_rewind(a, mark);
+	return order;
+}
+
+/* uids[i] = the key of ids[i], 0 when there is none. */
+static bool
+probe(struct db *db, struct arena *a, const struct str *ids, const uint32_t *order, size_t n,
+	int64_t *uids, struct err *e)
+{
+	struct arena_mark mark = arena_mark(a);
+	struct str *sorted = arena_array(a, n, sizeof(*sorted));
+	struct col col = COL_TEXTS(sorted);
+	struct bulk bulk = {&col, 1, n};
+	struct rows rows;
+	bool ok;
+
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = ids[order[i]];
+		uids[i] = 0;
+	}
+	ok = db_query(db, SQL_USER_RESOLVE, NO_ARGS, &bulk, &rows, e);
+	if (ok) {
+		while (rows_next(&rows))
+			uids[order[row_int(&rows, 0)]] = row_int(&rows, 1);
+		ok = rows_end(&rows, e);
+	}
+	arena_rewind(a, mark);
+	return ok;
+}
+
+static size_t
+find_leads(const struct str *ids, size_t n, struct user_numbers *u)
+{
+	size_t nnew = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		uint32_t i = u->order[k];
+
+		if (k > 0 && str_eq(ids[u->order[k - 1]], ids[i])) {
+			u->lead[i] = u->lead[u->order[k - 1]];
+		} else {
+			u->lead[i] = i;
+			nnew += u->uids[i] == 0;
+		}
+	}
+	return nnew;
+}
+
+bool
+user_number(struct db *w, struct arena *a, const struct str *ids, size_t n, bool by_input,
+	struct user_numbers *out, struct err *e)
+{
+	int64_t next = 0;
+
+	*out = (struct user_numbers){
+		.uids = arena_array(a, n, sizeof(*out->uids)),
+		.order = sorted_places(a, ids, n),
+		.lead = arena_array(a, n, sizeof(*out->lead)),
+		.first_new = INT64_MAX,
+	};
+	if (!probe(w, a, ids, out->order, n, out->uids, e))
+		return false;
+	out->nnew = find_leads(ids, n, out);
+	if (out->nnew == 0)
+		return true;
+	if (!db_take(w, COUNTER_USER, (int64_t)out->nnew, &out->first_new, e))
+		return false;
+	next = out->first_new;
+	for (size_t k = 0; k < n; k++) {
+		size_t i = by_input ? k : out->order[k];
+
+		if (out->uids[i] == 0)
+			out->uids[i] = out->lead[i] == i ? next++ : out->uids[out->lead[i]];
+	}
+	return true;
+}
+
+bool
+user_mention(struct db *w, struct arena *a, const struct str *ids, size_t n, int64_t *uids,
+	struct err *e)
+{
+	struct arena_mark mark = arena_mark(a);
+	struct user_numbers num;
+	struct str *new_ids;
+	int64_t *new_uids;
+	bool ok = true;
+
+	if (n == 0)
+		return true;
+	if (!user_number(w, a, ids, n, false, &num, e))
+		return false;
+	if (num.nnew > 0) {
+		new_ids = arena_array(a, num.nnew, sizeof(*new_ids));
+		new_uids = arena_array(a, num.nnew, sizeof(*new_uids));
+		for (size_t i = 0; i < n; i++) {
+			int64_t at = num.uids[i] - num.first_new;
+
+			if (at < 0)
+				continue;
+			new_ids[at] = ids[i];
+			new_uids[at] = num.uids[i];
+		}
+		ok = db_exec(w, SQL_USER_MENTION, NO_ARGS,
+			&(struct bulk){(struct col[]){COL_INTS(new_uids), COL_TEXTS(new_ids)},
+				2, num.nnew},
+			NULL, e);
+	}
+	memcpy(uids, num.uids, n * sizeof(*uids));
+	arena_rewind(a, mark);
+	return ok;
+}
+
+bool
+user_resolve(struct db *db, struct arena *a, const struct str *ids, size_t n, int64_t *uids,
+	struct err *e)
+{
+	struct arena_mark mark = arena_mark(a);
+	bool ok;
+
+	if (n == 0)
+		return true;
+	ok = probe(db, a, ids, sorted_places(a, ids, n), n, uids, e);
+	arena_rewind(a, mark);
+	return ok;
+}

@@ -1,0 +1,97 @@
+/* engine – owns the scheduler and the workers. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "domain/campaign.h"
+#include "domain/ledger.h"
+#include "engine/role.h"
+#include "store/db.h"
+
+/* On a store of ours alone, every claim found is that of a dead process. */
+static bool
+release_claims(struct store *store, struct err *e)
+{
+	struct db *db;
+	bool ok;
+
+	if (!store_is_exclusive(store))
+		return true;
+	if (!db_open(&db, store, e))
+		return false;
+	ok = ledger_release_all(db, e);
+	db_close(db);
+	return ok;
+}
+
+bool
+engine_start(
+	struct engine **out, struct store *store, const struct config *config, struct err *e)
+{
+	struct engine *g;
+
+	if (!release_claims(store, e))
+		return false;
+	g = calloc(1, sizeof(*g));
+	if (g == NULL)
+		panic("out of memory");
+	g->store = store;
+	g->config = config;
+	g->nworkers = config->workers;
+	g->workers = calloc((size_t)g->nworkers, sizeof(*g->workers));
+	if (g->workers == NULL)
+		panic("out of memory");
+	signal_init(&g->work);
+	signal_init(&g->planned);
+	thread_start(&g->scheduler, "scheduler", scheduler_run, g);
+	for (int64_t i = 0; i < g->nworkers; i++)
+		thread_start(&g->workers[i], "worker", worker_run, g);
+	*out = g;
+	return true;
+}
+
+void
+engine_wake(struct engine *g)
+{
+	signal_raise(&g->work);
+}
+
+bool
+engine_wait_planned(struct engine *g, struct db *db, int64_t campaign, int timeout_ms)
+{
+	int64_t until = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	uint64_t seen = 0;
+
+	for (;;) {
+		int64_t left = (until - clock_mono_us()) / 1000;
+		bool waits;
+		struct err e;
+
+		if (!campaign_awaits_plan(db, campaign, &waits, &e))
+			return false;
+		if (!waits)
+			return true;
+		if (left <= 0 || !signal_wait(&g->planned, &seen, (int)left))
+			return false;
+	}
+}
+
+void
+engine_stop(struct engine *g)
+{
+	if (g == NULL)
+		return;
+	signal_stop(&g->work);
+	signal_stop(&g->planned);
+	thread_join(&g->scheduler);
+	for (int64_t i = 0; i < g->nworkers; i++)
+		thread_join(&g->workers[i]);
+	signal_fini(&g->work);
+	signal_fini(&g->planned);
+	free(g->workers);
+	free(g);
+}

@@ -1,0 +1,23 @@
+/* engine – the threads that act without being asked: schedule, plan, send. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+
+struct config;
+struct db;
+struct engine;
+struct err;
+struct store;
+
+/* Starts the scheduler and the workers.  Fails: STORE. */
+bool engine_start(struct engine **out, struct store *store, const struct config *config,
+	struct err *e) MUST_USE;
+/* "Something may have become due": after a commit that starts, schedules or changes. */
+void engine_wake(struct engine *e);
+/* Waits until the campaign's audience is fixed (or it is no longer in_progress); false when
+ * that takes longer. */
+bool engine_wait_planned(struct engine *e, struct db *db, int64_t campaign, int timeout_ms);
+/* Lets batches in work commit, then ends the threads.  NULL is legal. */
+void engine_stop(struct engine *e);

@@ -1,0 +1,120 @@
+/* planner – audience and form of a campaign, then its plan. */
+#include "engine/planner.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "domain/bitset.h"
+#include "domain/campaign.h"
+#include "domain/content.h"
+#include "domain/form.h"
+#include "domain/ledger.h"
+#include "domain/template.h"
+#include "domain/user.h"
+#include "store/db.h"
+
+/* Channels whose ids are stored are made one by one: smaller batches leave API writes their
+ * turn. */
+#define STORED_BATCH_MAX 512
+
+/* Which form the channels of a campaign have; 0 when their ids must be stored. */
+struct form_ask {
+	struct arena *a;
+	const struct campaign *c;
+	const struct content *content;
+	const struct user *sender;
+	int64_t form;
+};
+
+/* The members besides the receiver: the sender unless excluded, and the template's. */
+static bool
+other_members(struct db *db, const struct form_ask *q, int64_t *uids, size_t *n, struct err *e)
+{
+	const struct content *t = q->content;
+	struct str *ids = arena_array(q->a, t->nmembers, sizeof(*ids));
+
+	for (size_t i = 0; i < t->nmembers; i++)
+		ids[i] = t->members[i].user_id;
+	if (!user_resolve(db, q->a, ids, t->nmembers, uids, e))
+		return false;
+	*n = 0;
+	for (size_t i = 0; i < t->nmembers; i++)
+		if (uids[i] != 0)
+			uids[(*n)++] = uids[i];
+	if (!str_is(q->c->sender_mode, "exclude"))
+		uids[(*n)++] = q->sender->uid;
+	return true;
+}
+
+static bool
+form_tx(struct db *w, void *arg, struct err *e)
+{
+	struct form_ask *q = arg;
+	const struct content *t = q->content;
+	struct str prefix, suffix;
+	struct form form = {0};
+	int64_t *uids;
+	size_t n;
+	bool ok = false;
+
+	if (t->channel_id != NULL) {
+		if (template_as_affix(t->channel_id, q->a, q->sender, &prefix, &suffix) &&
+			!form_for_affix(
+				w, q->a, t->channel_type, prefix, suffix, &form, &ok, e))
+			return false;
+	} else {
+		uids = arena_array(q->a, t->nmembers + 1, sizeof(*uids));
+		if (!other_members(w, q, uids, &n, e) ||
+			!form_for_distinct(w, q->a, t->channel_type, uids, n, &form, &ok, e))
+			return false;
+	}
+	q->form = ok ? form.form : 0;
+	return true;
+}
+
+static bool
+stop(struct db *db, struct arena *a, const struct campaign *c, const struct err *why,
+	struct err *e)
+{
+	struct campaign stopped;
+
+	log_error("campaign %.*s cannot be sent, stopping it: %s", STR_ARG(c->id), why->msg);
+	return campaign_stop(db, a, c->id, &stopped, e);
+}
+
+bool
+planner_plan(
+	struct db *db, struct arena *a, const struct config *config, int64_t no, struct err *e)
+{
+	int64_t began = clock_mono_us();
+	struct bitset audience;
+	struct campaign c;
+	struct content content;
+	struct user sender;
+	struct form_ask q = {.a = a, .c = &c, .content = &content, .sender = &sender};
+	bool ok, done = false;
+
+	if (!campaign_by_no(db, a, no, &c, e) || !user_by_uid(db, a, c.sender, &sender, e))
+		return false;
+	if (!content_compile(a, c.message_template, c.channel_template, &content, e)) {
+		struct err why = *e;
+
+		return stop(db, a, &c, &why, e);
+	}
+	if (!db_write(db, form_tx, &q, e))
+		return false;
+	bitset_init(&audience);
+	ok = campaign_audience(db, a, &c, &audience, e) &&
+	     ledger_plan(db, no, &audience, q.form,
+		     q.form != 0 ? config->batch_size
+				 : MIN_OF(config->batch_size, STORED_BATCH_MAX),
+		     &done, e);
+	if (ok && done)
+		log_info("campaign %.*s planned: audience=%lld ms=%lld", STR_ARG(c.id),
+			(long long)bitset_count(&audience),
+			(long long)((clock_mono_us() - began) / 1000));
+	bitset_fini(&audience);
+	return ok;
+}

@@ -1,0 +1,89 @@
+/* scheduler – does what is due: starts, stops, plans, and sizes of segments. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "domain/campaign.h"
+#include "domain/segment.h"
+#include "engine/planner.h"
+#include "engine/role.h"
+#include "store/db.h"
+
+/* Nothing is waited for longer, so that a jump of the clock cannot hide what is due. */
+#define LOOK_AGAIN_MS 5000
+/* After a failure of the store. */
+#define RETRY_MS 500
+
+/* Plans the oldest campaign that waits for it.  One at a time, so that what became due
+ * meanwhile does not wait for all of them; *more: there was one. */
+static bool
+plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
+{
+	int64_t no;
+
+	if (!campaign_unplanned(db, &no, more, e))
+		return false;
+	if (!*more)
+		return true;
+	arena_reset(a);
+	if (!planner_plan(db, a, g->config, no, e))
+		return false;
+	signal_raise(&g->work);
+	signal_raise(&g->planned);
+	return true;
+}
+
+/* Counts one segment whose size is due. */
+static bool
+size_one(struct db *db, struct arena *a, bool *more, struct err *e)
+{
+	int64_t no;
+
+	arena_reset(a);
+	if (!segment_size_due(db, &no, more, e))
+		return false;
+	return !*more || segment_size_refresh(db, a, no, e);
+}
+
+/* How long to sleep until ${next}. */
+static int
+sleep_ms(int64_t next)
+{
+	int64_t left;
+
+	if (next == NO_TIME)
+		return LOOK_AGAIN_MS;
+	left = (next - clock_now_us()) / 1000 + 1;
+	return (int)MAX_OF(0, MIN_OF(left, LOOK_AGAIN_MS));
+}
+
+void
+scheduler_run(void *arg)
+{
+	struct engine *g = arg;
+	struct arena arena;
+	struct db *db;
+	struct err e;
+	uint64_t seen = 0;
+	int wait = 0;
+
+	if (!db_open(&db, g->store, &e))
+		panic("scheduler: %s", e.msg);
+	arena_init(&arena, 65536, SIZE_MAX);
+	while (signal_wait(&g->work, &seen, wait)) {
+		int64_t moved, next = NO_TIME;
+		bool plans = false, sizes = false;
+
+		if (campaign_due(db, clock_now_us(), &moved, &next, &e) &&
+			plan_one(g, db, &arena, &plans, &e) &&
+			(plans || size_one(db, &arena, &sizes, &e))) {
+			wait = plans || sizes ? 0 : sleep_ms(next);
+			continue;
+		}
+		log_error("scheduler: %s", e.msg);
+		wait = RETRY_MS;
+	}
+	arena_fini(&arena);
+	db_close(db);
+}

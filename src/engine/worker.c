@@ -1,0 +1,167 @@
+/* worker – claims batches, prepares them, commits them; the next claim rides on the commit,
+ * so that a batch costs one fsync. */
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "engine/batch.h"
+#include "engine/role.h"
+#include "engine/sending.h"
+#include "store/db.h"
+
+/* Claims of others may run out without a signal. */
+#define LOOK_AGAIN_MS 1000
+/* After a failure of the store. */
+#define RETRY_MS 500
+/* What others make meanwhile collides a few times, not more. */
+#define MAX_TRIES 20
+
+struct worker {
+	struct engine *engine;
+	struct db *db;
+	/* A claimed batch lives in one arena while the next is claimed into the other. */
+	struct arena arenas[2];
+	int at;
+	struct batch batch;
+	bool has_batch;
+	int tries; /* of the batch at hand that collided */
+	struct sending sending;
+	int64_t loaded; /* campaign in ${sending}; 0: none */
+};
+
+/* What a write transaction is given. */
+struct turn {
+	struct worker *w;
+	struct prepared *prepared; /* NULL: only claim */
+	bool lost;
+	bool claim;
+	struct batch next;
+	bool has_next;
+};
+
+static bool
+turn_tx(struct db *db, void *arg, struct err *e)
+{
+	struct turn *t = arg;
+	struct worker *w = t->w;
+
+	t->lost = t->has_next = false;
+	if (t->prepared != NULL && !batch_write(db, t->prepared, &t->lost, e))
+		return false;
+	if (!t->claim)
+		return true;
+	return ledger_claim(
+		db, &w->arenas[!w->at], w->engine->config->lease_ms, &t->next, &t->has_next, e);
+}
+
+/* Commits what was prepared (if anything) and claims the next batch. */
+static bool
+take_turn(struct worker *w, struct prepared *prepared, bool *lost, struct err *e)
+{
+	struct turn t = {
+		.w = w, .prepared = prepared, .claim = !signal_stopped(&w->engine->work)};
+
+	arena_reset(&w->arenas[!w->at]);
+	if (!db_write(w->db, turn_tx, &t, e)) {
+		*lost = t.lost;
+		return false;
+	}
+	w->batch = t.next;
+	w->has_batch = t.has_next;
+	w->tries = 0;
+	w->at = !w->at;
+	return true;
+}
+
+static bool
+load_campaign(struct worker *w, struct err *e)
+{
+	if (w->loaded == w->batch.campaign)
+		return true;
+	if (w->loaded != 0)
+		sending_fini(&w->sending);
+	w->loaded = 0;
+	if (!sending_load(&w->sending, w->db, w->batch.campaign, e))
+		return false;
+	w->loaded = w->batch.campaign;
+	return true;
+}
+
+/* The store may be well again in a moment; anything else will not go away by itself. */
+static bool
+is_transient(enum err_code code)
+{
+	return code == ERR_STORE || code == ERR_UNCERTAIN;
+}
+
+/* Prepares the batch at hand, or gives it up when that cannot be done. */
+static bool
+prepare(struct worker *w, struct prepared *out, struct err *e)
+{
+	const struct config *config = w->engine->config;
+	struct arena *a = &w->arenas[w->at];
+
+	if (w->tries >= MAX_TRIES)
+		fail(e, ERR_BUG, "collides again and again");
+	else if (load_campaign(w, e) && batch_prepare(w->db, a, &w->sending, &w->batch,
+						(size_t)config->render_max, out, e))
+		return true;
+	if (is_transient(e->code))
+		return false;
+	log_error("batch %lld/%lld fails with internal_error: %s", (long long)w->batch.campaign,
+		(long long)w->batch.seq, e->msg);
+	batch_give_up(a, &w->sending, &w->batch, out);
+	return true;
+}
+
+/* Prepares and commits the batch at hand, then has the next one or none. */
+static bool
+send_batch(struct worker *w, struct err *e)
+{
+	struct arena *a = &w->arenas[w->at];
+	struct arena_mark mark = arena_mark(a);
+	struct prepared prepared;
+	bool lost = false;
+
+	if (!prepare(w, &prepared, e))
+		return false;
+	if (take_turn(w, &prepared, &lost, e))
+		return true;
+	if (lost)
+		w->has_batch = false;
+	arena_rewind(a, mark);
+	return lost || (e->code == ERR_STALE && w->tries++ < MAX_TRIES);
+}
+
+void
+worker_run(void *arg)
+{
+	struct engine *g = arg;
+	struct worker w = {.engine = g};
+	struct err e;
+	bool lost;
+	uint64_t seen = 0;
+	int wait = 0;
+
+	if (!db_open(&w.db, g->store, &e))
+		panic("worker: %s", e.msg);
+	arena_init(&w.arenas[0], 1 << 20, SIZE_MAX);
+	arena_init(&w.arenas[1], 1 << 20, SIZE_MAX);
+	while (w.has_batch || signal_wait(&g->work, &seen, wait)) {
+		bool had_batch = w.has_batch;
+
+		if (had_batch ? send_batch(&w, &e) : take_turn(&w, NULL, &lost, &e)) {
+			wait = had_batch || w.has_batch ? 0 : LOOK_AGAIN_MS;
+			continue;
+		}
+		/* The batch stays ours and is tried again; the fence decides if it still is. */
+		log_error("worker: %s", e.msg);
+		if (!signal_wait(&g->work, &seen, RETRY_MS))
+			break;
+	}
+	if (w.loaded != 0)
+		sending_fini(&w.sending);
+	arena_fini(&w.arenas[0]);
+	arena_fini(&w.arenas[1]);
+	db_close(w.db);
+}

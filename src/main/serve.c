@@ -1,0 +1,243 @@
+/* serve – the server: config → store → app → engine → http, and back in reverse. */
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/limit.h"
+#include "api/req.h"
+#include "api/routes.h"
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "domain/app.h"
+#include "engine/engine.h"
+#include "main/command.h"
+#include "net/http.h"
+#include "store/db.h"
+
+#define DRAIN_MS        10000
+#define MAX_CONNECTIONS 4096
+/* One descriptor a connection, and some for the store and the engine. */
+#define MAX_FILES (MAX_CONNECTIONS + 256)
+
+/* Blocks the signals that end the server, for the threads to come as well, and returns a
+ * descriptor that tells when one arrived; -1 on failure. */
+static int
+catch_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Returns the signal that asks to stop. */
+static int
+wait_for_signal(int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
+		if (errno != EINTR)
+			return SIGTERM;
+	return (int)info.ssi_signo;
+}
+
+/* A second Ctrl-C while draining ends the process at once; the store does not mind. */
+static void
+obey_next_interrupt(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void
+raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= MAX_FILES)
+		return;
+	r.rlim_cur = r.rlim_max < MAX_FILES ? r.rlim_max : MAX_FILES;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static bool
+load_config(struct config *config, int argc, char **argv, struct err *e)
+{
+	enum log_level level;
+
+	if (!config_load(config, argc, argv, e))
+		return false;
+	if (!log_parse_level(config->log_level, &level))
+		return fail(e, ERR_INPUT,
+			"log_level: \"%s\" is none of debug, info, warn, error",
+			config->log_level);
+	log_set_level(level);
+	return true;
+}
+
+/* Loads the app's keys through a connection of its own.  A pair made here is printed at
+ * once: nobody will see it again, even if the start fails further on. */
+static bool
+load_app(struct store *store, const struct config *config, struct arena *a, struct app *app,
+	struct err *e)
+{
+	struct db *db;
+	bool made = false;
+	bool ok;
+
+	if (!db_open(&db, store, e))
+		return false;
+	ok = app_load(
+		db, a, str_of(config->api_key), str_of(config->api_secret), app, &made, e);
+	db_close(db);
+	if (ok && made) {
+		printf("a key pair was made for this store; it is shown this once:\n"
+		       "  export FANFARE_API_KEY=%.*s\n"
+		       "  export FANFARE_API_SECRET=%.*s\n",
+			STR_ARG(app->api_key), STR_ARG(app->api_secret));
+		fflush(stdout);
+	}
+	return ok;
+}
+
+static void
+close_dbs(struct db **dbs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		db_close(dbs[i]);
+	free(dbs);
+}
+
+static struct db **
+open_dbs(struct store *store, size_t n, struct err *e)
+{
+	struct db **dbs = calloc(n, sizeof(struct db *));
+
+	if (!dbs)
+		panic("no memory for %zu connections", n);
+	for (size_t i = 0; i < n; i++) {
+		if (!db_open(&dbs[i], store, e)) {
+			close_dbs(dbs, i);
+			return NULL;
+		}
+	}
+	return dbs;
+}
+
+static bool
+listen_http(struct http **http, struct ctx *ctx, struct err *e)
+{
+	const struct http_opts opts = {
+		.listen = ctx->config->listen,
+		.threads = (unsigned)ctx->config->http_threads,
+		.max_connections = MAX_CONNECTIONS,
+		.body_limit = req_body_limit,
+		.admit = req_admit,
+		.handle = req_handle,
+		.refuse = req_refuse,
+		.arg = ctx,
+	};
+
+	return http_start(http, &opts, e);
+}
+
+static void
+serve_until_signal(const struct http *http, int signals)
+{
+	int signal_no;
+
+	printf("listening on http://%s\n", http_address(http));
+	fflush(stdout);
+	signal_no = wait_for_signal(signals);
+	log_info("stopping signal=%d", signal_no);
+	obey_next_interrupt();
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct config config;
+	struct arena arena;
+	struct app app;
+	struct ctx ctx = {.config = &config, .app = &app};
+	struct http *http;
+	struct err e;
+	size_t threads;
+	int signals;
+	int status = COMMAND_FAILED;
+
+	if (!load_config(&config, argc, argv, &e))
+		return command_fail(COMMAND_USAGE, "%s", e.msg);
+	threads = (size_t)config.http_threads;
+	umask(S_IRWXG | S_IRWXO); /* the store holds the API secret */
+	raise_file_limit();
+	if ((signals = catch_signals()) < 0)
+		return command_fail(COMMAND_FAILED, "signals: %s", strerror(errno));
+	arena_init(&arena, 4096, SIZE_MAX);
+
+	if (!store_open(&ctx.store, config.store, &e))
+		goto err0;
+	if (!load_app(ctx.store, &config, &arena, &app, &e))
+		goto err1;
+	if (!(ctx.dbs = open_dbs(ctx.store, threads, &e)))
+		goto err1;
+	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
+		goto err2;
+	ctx.limit = limit_new(routes_count(), LIMIT_PER_MINUTE);
+	if (!listen_http(&http, &ctx, &e))
+		goto err3;
+
+	serve_until_signal(http, signals);
+	status = COMMAND_OK;
+
+	http_stop(http, DRAIN_MS);
+err3:
+	limit_free(ctx.limit);
+	engine_stop(ctx.engine);
+err2:
+	close_dbs(ctx.dbs, threads);
+err1:
+	store_close(ctx.store);
+err0:
+	arena_fini(&arena);
+	close(signals);
+	return status == COMMAND_OK ? status : command_fail(status, "%s", e.msg);
+}
+
+static void
+more(FILE *out)
+{
+	fputs("\nsettings (command line > environment > file > default):\n", out);
+	config_help(out);
+	fputs("\nSIGTERM or Ctrl-C lets running requests finish and exits 0; campaigns go on "
+	      "at\n"
+	      "the next start, where they were.\n",
+		out);
+}
+
+const struct command command_serve = {
+	.name = "serve",
+	.args = "[--SETTING VALUE …]",
+	.summary = "run the server",
+	.more = more,
+	.run = run,
+};

@@ -1,0 +1,164 @@
+/* db – chooses the engine by URL and hands each call to it. */
+#include "store/db.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "store/driver.h"
+
+static const struct driver *const drivers[] = {&driver_sqlite};
+
+bool
+store_open(struct store **out, const char *url, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+		size_t n = strlen(drivers[i]->scheme);
+
+		if (strncmp(url, drivers[i]->scheme, n) == 0)
+			return drivers[i]->store_open(out, url + n, e);
+	}
+	return fail(e, ERR_INPUT, "store %s: expected sqlite:PATH", url);
+}
+
+void
+store_close(struct store *s)
+{
+	if (s != NULL)
+		s->driver->store_close(s);
+}
+
+bool
+store_is_exclusive(const struct store *s)
+{
+	return s->driver->exclusive;
+}
+
+bool
+db_open(struct db **out, struct store *s, struct err *e)
+{
+	return s->driver->open(out, s, e);
+}
+
+void
+db_close(struct db *db)
+{
+	if (db != NULL)
+		db->driver->close(db);
+}
+
+void
+db_set_deadline(struct db *db, int64_t mono_us)
+{
+	db->driver->set_deadline(db, mono_us);
+}
+
+bool
+db_read(struct db *db, tx_fn fn, void *arg, struct err *e)
+{
+	return db->driver->read(db, fn, arg, e);
+}
+
+bool
+db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
+{
+	return db->driver->write(db, fn, arg, e);
+}
+
+bool
+db_exec(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+	int64_t *changed, struct err *e)
+{
+	return db->driver->exec(db, id, args, bulk, changed, e);
+}
+
+bool
+db_query(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+	struct rows *out, struct err *e)
+{
+	return db->driver->query(db, id, args, bulk, out, e);
+}
+
+bool
+db_query_text(struct db *db, struct str sql, struct args args, struct rows *out, struct err *e)
+{
+	return db->driver->query_text(db, sql, args, out, e);
+}
+
+bool
+rows_next(struct rows *r)
+{
+	return r->db->driver->rows_next(r);
+}
+
+bool
+rows_end(struct rows *r, struct err *e)
+{
+	return r->db->driver->rows_end(r, e);
+}
+
+int64_t
+row_int(struct rows *r, int col)
+{
+	return r->db->driver->row_int(r, col);
+}
+
+double
+row_real(struct rows *r, int col)
+{
+	return r->db->driver->row_real(r, col);
+}
+
+struct str
+row_str(struct rows *r, int col)
+{
+	return r->db->driver->row_str(r, col);
+}
+
+bool
+row_null(struct rows *r, int col)
+{
+	return r->db->driver->row_null(r, col);
+}
+
+int64_t
+row_time(struct rows *r, int col)
+{
+	return row_null(r, col) ? INT64_MIN : row_int(r, col);
+}
+
+bool
+db_get_int(struct db *db, enum sql_id id, struct args args, int64_t *out, bool *found,
+	struct err *e)
+{
+	struct rows r;
+
+	if (!db_query(db, id, args, NO_BULK, &r, e))
+		return false;
+	*found = rows_next(&r);
+	if (*found)
+		*out = row_int(&r, 0);
+	return rows_end(&r, e);
+}
+
+bool
+db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e)
+{
+	static const char *const names[] = {
+		[COUNTER_USER] = "user",
+		[COUNTER_CHANNEL] = "channel",
+		[COUNTER_MESSAGE] = "message",
+		[COUNTER_CAMPAIGN] = "campaign",
+		[COUNTER_SEGMENT] = "segment",
+	};
+	bool found;
+
+	return db_get_int(db, SQL_COUNTER_TAKE, ARGS(V_TEXT(str_of(names[c])), V_INT(n)), first,
+		&found, e);
+}
+
+void
+db_json_cmp(struct db *db, struct buf *sql, const char *column, const char *op, int path_param,
+	int value_param)
+{
+	db->driver->json_cmp(sql, column, op, path_param, value_param);
+}

@@ -1,0 +1,186 @@
+/* db – the seam to the store: open by URL, named statements, transactions, bulk.
+ *
+ * SQL lives in store/sql, one statement per name, the same text for every engine;
+ * tools/embed turns `-- name: user_get` into SQL_USER_GET.  Parameters are $1 … $n and are
+ * given in that order.  A struct db is used by one thread at a time.
+ *
+ * Dialect differences live in five places: `-- only:` blocks, `@rows(…)` (bulk input),
+ * the claim suffix, JSON access in filters (db_json_*), and the schema's type words. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "store/sql_table.h"
+
+struct db;
+struct store;
+struct err;
+
+enum val_type { VAL_NULL, VAL_INT, VAL_REAL, VAL_TEXT, VAL_BLOB };
+
+/* One parameter.  Text and blobs are borrowed for the duration of the call. */
+struct val {
+	enum val_type type;
+	union {
+		int64_t i;
+		double d;
+		struct str s;
+	};
+};
+
+#define V_NULL    ((struct val){.type = VAL_NULL})
+#define V_INT(x)  ((struct val){.type = VAL_INT, .i = (x)})
+#define V_REAL(x) ((struct val){.type = VAL_REAL, .d = (x)})
+#define V_TEXT(x) db_val_text(x) /* NULL when p == NULL */
+#define V_BLOB(x) db_val_blob(x) /* NULL when p == NULL */
+/* NULL when x == ${none} */
+#define V_TIME(x) db_val_time(x) /* NULL when NO_TIME */
+
+static inline struct val
+db_val_text(struct str s)
+{
+	return (struct val){.type = s.p ? VAL_TEXT : VAL_NULL, .s = s};
+}
+
+static inline struct val
+db_val_blob(struct str s)
+{
+	return (struct val){.type = s.p ? VAL_BLOB : VAL_NULL, .s = s};
+}
+
+static inline struct val
+db_val_time(int64_t us)
+{
+	return (struct val){.type = us == INT64_MIN ? VAL_NULL : VAL_INT, .i = us};
+}
+
+/* Parameters of a call: ARGS(V_INT(1), V_TEXT(id)).  NO_ARGS for none. */
+struct args {
+	const struct val *v;
+	size_t n;
+};
+#define ARGS(...)                                         \
+	((struct args){(const struct val[]){__VA_ARGS__}, \
+		sizeof((const struct val[]){__VA_ARGS__}) / sizeof(struct val)})
+#define NO_ARGS ((struct args){NULL, 0})
+
+/* Rows offered to a statement that says @rows(a BIGINT, b TEXT): one array per column, in
+ * the order of the names there; `ord` (0-based) comes for free.  Borrowed. */
+struct col {
+	const int64_t *ints;     /* BIGINT column, or NULL; COL_NULL stands for SQL NULL */
+	const struct str *texts; /* TEXT / BLOB / JSON column, or NULL; p == NULL: SQL NULL */
+};
+#define COL_INTS(a)   ((struct col){.ints = (a)})
+#define COL_TEXTS(a)  ((struct col){.texts = (a)})
+#define COL_NULL      INT64_MIN
+
+#define BULK_MAX_COLS 16
+
+struct bulk {
+	const struct col *cols;
+	size_t ncols;
+	size_t nrows;
+};
+#define NO_BULK ((const struct bulk *)NULL)
+
+/* ---- open and close -------------------------------------------------------------- */
+
+/* Opens the store at ${url} ("sqlite:PATH"), creating or migrating its schema, and takes
+ * it for this process alone (SQLite: a lock on PATH.lock).  Fails: INPUT (bad URL), STORE
+ * (cannot be opened, is newer than the program, is in use: each said in one line). */
+bool store_open(struct store **out, const char *url, struct err *e) MUST_USE;
+/* Ends the writer; every struct db must be closed before. */
+void store_close(struct store *s);
+
+/* True when no other process can work on this store: claims found at start are of the dead. */
+bool store_is_exclusive(const struct store *s);
+
+/* A connection for one thread.  On SQLite it only reads. */
+bool db_open(struct db **out, struct store *s, struct err *e) MUST_USE;
+void db_close(struct db *db); /* NULL is legal */
+
+/* Queries on this connection that still run at ${mono_us} (clock_mono_us) fail with TIMEOUT;
+ * 0: never.  For requests of clients, who choose what is looked for.  A db_write that
+ * committed lifts it: what was done must not be answered as a failure. */
+void db_set_deadline(struct db *db, int64_t mono_us);
+
+/* ---- transactions ---------------------------------------------------------------- */
+
+typedef bool (*tx_fn)(struct db *db, void *arg, struct err *e);
+
+/* Runs ${fn} inside one read snapshot of ${db}.  Nested calls join the outer snapshot. */
+bool db_read(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
+
+/* Runs ${fn} inside one write transaction; true = committed and durable (I-19).  ${fn} gets
+ * another struct db, on which it must do all its SQL; it does SQL and nothing else, may run
+ * on another thread, and may be run again.  Its failure rolls everything back and is passed
+ * on.  Fails: what fn fails with, STORE, UNCERTAIN. */
+bool db_write(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
+
+/* ---- statements ------------------------------------------------------------------ */
+
+/* The rows of a query.  On the caller's stack; between db_query and rows_end the statement
+ * is busy: the same statement cannot be run again on the same db. */
+struct rows {
+	struct db *db;
+	void *stmt; /* the driver's */
+	int state;  /* the driver's */
+};
+
+/* Runs a statement that returns no rows.  ${changed} (may be NULL): rows inserted, updated
+ * or deleted.  ${bulk} may be NO_BULK.  Fails: STORE; CONFLICT is told as STALE when a
+ * unique key was hit. */
+bool db_exec(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+	int64_t *changed, struct err *e) MUST_USE;
+
+/* Starts a query.  On false there is nothing to end. */
+bool db_query(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+	struct rows *out, struct err *e) MUST_USE;
+/* The same for SQL composed at run time (filter, sort, page); ${sql} uses $1 … $n and only
+ * constants otherwise (I-27). */
+bool db_query_text(struct db *db, struct str sql, struct args args, struct rows *out,
+	struct err *e) MUST_USE;
+
+/* The next row; false at the end or on failure. */
+bool rows_next(struct rows *r);
+/* Ends the query in any state; false when it had failed.  Always call it.  Fails: STORE. */
+bool rows_end(struct rows *r, struct err *e);
+
+/* Columns from 0.  Text is borrowed until the next rows_next / rows_end; SQL NULL gives
+ * p == NULL, 0. */
+int64_t row_int(struct rows *r, int col);
+double row_real(struct rows *r, int col);
+struct str row_str(struct rows *r, int col);
+bool row_null(struct rows *r, int col);
+/* A time: NO_TIME (base/clock.h) for SQL NULL. */
+int64_t row_time(struct rows *r, int col);
+
+/* One row, one integer: *out untouched and *found false when there is no row. */
+bool db_get_int(struct db *db, enum sql_id id, struct args args, int64_t *out, bool *found,
+	struct err *e) MUST_USE;
+
+/* ---- numbers --------------------------------------------------------------------- */
+
+/* Inner keys are handed out by named counters, inside the writing transaction. */
+enum counter {
+	COUNTER_USER,
+	COUNTER_CHANNEL,
+	COUNTER_MESSAGE,
+	COUNTER_CAMPAIGN,
+	COUNTER_SEGMENT
+};
+
+/* Takes ${n} numbers; *first is the lowest.  Only inside db_write. */
+bool db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e) MUST_USE;
+
+/* ---- dialect, for the filter compiler -------------------------------------------- */
+
+/* Appends an SQL boolean that compares the value at ${path} (a dotted path of keys, bound
+ * at $path_param) of the JSON column ${column} by ${op} with the JSON text bound at
+ * $value_param.  ops: "eq" "gt" "gte" "lt" "lte" "contains" "exists"; values of different
+ * types never compare as true. */
+void db_json_cmp(struct db *db, struct buf *sql, const char *column, const char *op,
+	int path_param, int value_param);

@@ -1,0 +1,44 @@
+/* driver – what an engine implements; private to store/.
+ *
+ * A driver embeds struct store and struct db as the first member of its own. */
+#pragma once
+#include "base/err.h"
+#include "store/db.h"
+
+struct driver {
+	const char *scheme; /* "sqlite:" */
+	bool exclusive;     /* see store_is_exclusive() */
+	/* ${rest} is the URL behind the scheme. */
+	bool (*store_open)(struct store **out, const char *rest, struct err *e);
+	void (*store_close)(struct store *s);
+	bool (*open)(struct db **out, struct store *s, struct err *e);
+	void (*close)(struct db *db);
+	void (*set_deadline)(struct db *db, int64_t mono_us);
+	bool (*read)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	bool (*write)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	bool (*exec)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+		int64_t *changed, struct err *e);
+	bool (*query)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+		struct rows *out, struct err *e);
+	bool (*query_text)(struct db *db, struct str sql, struct args args, struct rows *out,
+		struct err *e);
+	bool (*rows_next)(struct rows *r);
+	bool (*rows_end)(struct rows *r, struct err *e);
+	int64_t (*row_int)(struct rows *r, int col);
+	double (*row_real)(struct rows *r, int col);
+	struct str (*row_str)(struct rows *r, int col);
+	bool (*row_null)(struct rows *r, int col);
+	void (*json_cmp)(struct buf *sql, const char *column, const char *op, int path_param,
+		int value_param);
+};
+
+struct store {
+	const struct driver *driver;
+};
+
+struct db {
+	const struct driver *driver;
+	struct store *store;
+};
+
+extern const struct driver driver_sqlite;

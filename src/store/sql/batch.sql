@@ -1,0 +1,80 @@
+-- Batch rows: plan, claim, commit.
+
+-- Of an unfinished plan only: what is planned is a ledger.
+-- name: batch_drop_plan
+DELETE FROM batches WHERE campaign = $1
+AND NOT EXISTS (SELECT 1 FROM campaigns WHERE no = $1 AND planned = 1)
+
+-- name: batch_insert
+INSERT INTO batches (campaign, seq, first_ord, n, first_key, uids, state, fence, lease_until)
+SELECT $1, r.seq, r.first_ord, r.n, $2 + r.first_ord, r.uids, 0, 0, 0
+FROM @rows(seq BIGINT, first_ord BIGINT, n BIGINT, uids BLOB) AS r
+
+-- The campaign with the fewest claimed batches first; of it the first open batch.  Both are
+-- found through partial indexes, whose conditions are repeated to the letter: what is done
+-- leaves them, so a claim costs the same in an old store.
+-- name: batch_claim
+UPDATE batches SET state = 1, fence = fence + 1, lease_until = $1 + $2
+WHERE (campaign, seq) = (
+	SELECT b.campaign, b.seq
+	FROM campaigns c, batches b
+	WHERE c.status = 'in_progress' AND c.planned = 1 AND (c.stop_at IS NULL OR c.stop_at > $1)
+	AND b.campaign = c.no AND b.state < 2 AND (b.state = 0 OR b.lease_until < $1)
+	AND b.seq = (
+		SELECT MIN(o.seq) FROM batches o
+		WHERE o.campaign = c.no AND o.state < 2 AND (o.state = 0 OR o.lease_until < $1))
+	ORDER BY (
+		SELECT COUNT(*) FROM (
+			SELECT 1 FROM batches k
+			WHERE k.campaign = c.no AND k.state = 1 AND k.lease_until >= $1 AND k.state < 2
+			LIMIT 64) AS claimed), c.no
+	LIMIT 1 @skip_locked)
+RETURNING campaign, seq, first_ord, n, first_key, uids, fence
+
+-- name: batch_release_all
+UPDATE batches SET state = 0 WHERE state = 1 AND state < 2
+
+-- name: batch_done
+UPDATE batches SET state = 2, done_at = $4, outcomes = $5
+WHERE campaign = $1 AND seq = $2 AND fence = $3 AND state = 1
+
+-- name: tally_add
+INSERT INTO tallies (campaign, outcome, n)
+SELECT $1, r.outcome, r.n FROM @rows(outcome BIGINT, n BIGINT) AS r WHERE true
+ON CONFLICT (campaign, outcome) DO UPDATE SET n = tallies.n + excluded.n
+
+-- The recipients of a batch with what their channel of form $1 says; driven by the rows.
+-- name: batch_recipients
+SELECT u.uid, u.id, u.name, u.image, u.role, u.language, u.teams, u.custom, u.created_at,
+	u.updated_at, u.last_active, u.deactivated_at, u.deleted_at,
+	c.no, c.disabled, c.deleted_at, c.team, c.custom, c.origin
+FROM @rows(uid BIGINT) AS r
+LEFT JOIN users u ON u.uid = r.uid
+LEFT JOIN channels c ON c.no = r.uid * 4096 + $1
+
+-- name: batch_insert_channels
+INSERT INTO channels (no, origin, created_at, custom)
+SELECT r.no, $1, $2, r.custom FROM @rows(no BIGINT, custom JSON) AS r
+
+-- name: batch_insert_messages
+INSERT INTO messages (key, channel, created_at, text, extra)
+SELECT r.key, r.channel, $1, r.text, r.extra
+FROM @rows(key BIGINT, channel BIGINT, text TEXT, extra JSON) AS r
+
+-- The sender becomes a member of channels that exist, unless he already follows from the
+-- campaign that made them and did not leave.
+-- name: batch_include_sender
+INSERT INTO members (channel, uid, role, created_at)
+SELECT DISTINCT r.channel, $1, 'channel_member', $2
+FROM @rows(channel BIGINT) AS r
+LEFT JOIN channels c ON c.no = r.channel
+LEFT JOIN campaigns o ON o.no = c.origin
+LEFT JOIN members m ON m.channel = r.channel AND m.uid = $1
+WHERE o.no IS NULL OR o.sender <> $1 OR o.sender_mode = 'exclude' OR m.removed_at IS NOT NULL
+ON CONFLICT (channel, uid) DO UPDATE SET
+	role = COALESCE(members.role, excluded.role), removed_at = NULL
+
+-- name: batch_show_channels
+UPDATE members SET hidden_at = NULL, updated_at = $1
+WHERE hidden_at IS NOT NULL AND (channel, uid) IN (
+	SELECT r.channel, r.uid FROM @rows(channel BIGINT, uid BIGINT) AS r)

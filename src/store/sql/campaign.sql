@@ -1,0 +1,102 @@
+-- Campaigns: what is intended, its status, its counters.
+
+-- name: campaign_insert
+INSERT INTO campaigns (no, id, name, description, status, sender, sender_mode,
+	sender_visibility, create_channels, show_channels, skip_push, skip_webhook,
+	message_template, channel_template, user_set, created_at, updated_at,
+	form, planned, audience, pending, channels_created, users_read)
+VALUES ($1, $2, $3, $4, 'draft', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15,
+	0, 0, 0, 0, 0, 0)
+
+-- name: campaign_replace
+UPDATE campaigns SET name = $2, description = $3, sender = $4, sender_mode = $5,
+	sender_visibility = $6, create_channels = $7, show_channels = $8, skip_push = $9,
+	skip_webhook = $10, message_template = $11, channel_template = $12, user_set = $13,
+	updated_at = $14
+WHERE no = $1 AND status IN ('draft', 'scheduled')
+
+-- name: campaign_by_id
+SELECT no, id, name, description, status, sender, sender_mode, sender_visibility,
+	create_channels, show_channels, skip_push, skip_webhook, message_template,
+	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
+	started_at, completed_at, form, planned, audience, pending, channels_created, users_read
+FROM campaigns WHERE id = $1 AND deleted_at IS NULL
+
+-- name: campaign_by_no
+SELECT no, id, name, description, status, sender, sender_mode, sender_visibility,
+	create_channels, show_channels, skip_push, skip_webhook, message_template,
+	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
+	started_at, completed_at, form, planned, audience, pending, channels_created, users_read
+FROM campaigns WHERE no = $1
+
+-- name: campaign_segments_get
+SELECT segment_id FROM campaign_segments WHERE campaign = $1 ORDER BY pos
+
+-- name: campaign_segments_clear
+DELETE FROM campaign_segments WHERE campaign = $1
+
+-- name: campaign_segments_insert
+INSERT INTO campaign_segments (campaign, pos, segment_id)
+SELECT $1, r.ord, r.id FROM @rows(id TEXT) AS r
+
+-- name: campaign_tallies
+SELECT outcome, n FROM tallies WHERE campaign = $1 ORDER BY outcome
+
+-- name: campaign_start
+UPDATE campaigns SET status = $2, scheduled_for = $3, stop_at = $4, started_at = $5,
+	updated_at = $6
+WHERE no = $1 AND status = 'draft'
+
+-- name: campaign_stop
+UPDATE campaigns SET status = 'stopped', updated_at = $2
+WHERE no = $1 AND status IN ('scheduled', 'in_progress')
+
+-- name: campaign_delete
+UPDATE campaigns SET deleted_at = $2, updated_at = $2,
+	status = CASE WHEN status = 'scheduled' THEN 'stopped' ELSE status END
+WHERE no = $1 AND deleted_at IS NULL AND status <> 'in_progress'
+
+-- name: campaign_due_start
+UPDATE campaigns SET status = 'in_progress', started_at = $1, updated_at = $1
+WHERE status IN ('scheduled', 'in_progress') AND status = 'scheduled'
+	AND scheduled_for <= $1 AND deleted_at IS NULL
+
+-- name: campaign_due_stop
+UPDATE campaigns SET status = 'stopped', updated_at = $1
+WHERE status IN ('scheduled', 'in_progress') AND stop_at <= $1
+
+-- name: campaign_next_due
+SELECT MIN(CASE WHEN status = 'scheduled' AND (stop_at IS NULL OR scheduled_for < stop_at)
+	THEN scheduled_for ELSE stop_at END)
+FROM campaigns WHERE status IN ('scheduled', 'in_progress')
+
+-- name: campaign_unplanned
+SELECT no FROM campaigns
+WHERE status IN ('scheduled', 'in_progress') AND status = 'in_progress' AND planned = 0
+ORDER BY no LIMIT 1
+
+-- name: campaign_awaits_plan
+SELECT no FROM campaigns WHERE no = $1 AND status = 'in_progress' AND planned = 0
+
+-- name: campaign_planned
+UPDATE campaigns SET planned = 1, audience = $2, pending = $2, form = $3,
+	status = CASE WHEN $2 = 0 THEN 'completed' ELSE status END,
+	completed_at = CASE WHEN $2 = 0 THEN $4 ELSE completed_at END,
+	updated_at = CASE WHEN $2 = 0 THEN $4 ELSE updated_at END
+WHERE no = $1 AND status = 'in_progress' AND planned = 0
+
+-- name: campaign_progress
+UPDATE campaigns SET pending = pending - $2, channels_created = channels_created + $3,
+	status = CASE WHEN pending = $2 THEN 'completed' ELSE status END,
+	completed_at = CASE WHEN pending = $2 THEN $4 ELSE completed_at END,
+	updated_at = CASE WHEN pending = $2 THEN $4 ELSE updated_at END
+WHERE no = $1 AND status = 'in_progress' AND (stop_at IS NULL OR stop_at > $4)
+
+-- Listed users by id, from a position on; driven by the list.
+-- name: campaign_users_after
+SELECT u.uid FROM @rows(uid BIGINT) AS r CROSS JOIN users u
+WHERE u.uid = r.uid AND u.id > $1 ORDER BY u.id LIMIT $2
+
+-- name: campaign_users_before
+SELECT u.uid FROM @rows(uid BIGINT) AS r CROSS JOIN users u
+WHERE u.uid = r.uid AND u.id < $1 ORDER BY u.id DESC LIMIT $2

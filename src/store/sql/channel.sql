@@ -1,0 +1,109 @@
+-- Channels and their members (domain/channel.h).  Columns as channel_from_row reads them:
+-- the row, then what its form, its home user and its origin add.
+
+-- name: channel_by_cid
+SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at, c.team, c.custom,
+       c.frozen, c.disabled, c.deleted_at,
+       NULL, NULL, NULL, NULL, NULL,
+       p.sender, p.sender_mode, p.sender_visibility
+FROM channels c LEFT JOIN campaigns p ON p.no = c.origin
+WHERE c.cid = $1
+
+-- name: channel_by_nos
+SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at, c.team, c.custom,
+       c.frozen, c.disabled, c.deleted_at,
+       f.type, f.kind, f.prefix, f.suffix, u.id,
+       p.sender, p.sender_mode, p.sender_visibility, r.ord
+FROM @rows(no BIGINT) AS r CROSS JOIN channels c
+LEFT JOIN forms f ON f.form = (c.no & 4095)
+LEFT JOIN users u ON u.uid = (c.no >> 12) AND c.cid IS NULL
+LEFT JOIN campaigns p ON p.no = c.origin
+WHERE c.no = r.no
+
+-- name: channel_insert
+INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen, disabled)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: channel_template
+SELECT channel_template FROM campaigns WHERE no = $1
+
+-- name: channel_templates
+SELECT r.ord, p.channel_template
+FROM @rows(no BIGINT) AS r CROSS JOIN campaigns p
+WHERE p.no = r.no AND p.channel_template IS NOT NULL
+
+-- name: channel_last_message
+SELECT MAX(created_at) FROM messages WHERE channel = $1
+
+-- name: channel_last_messages
+SELECT r.ord, (SELECT MAX(m.created_at) FROM messages m WHERE m.channel = r.no)
+FROM @rows(no BIGINT) AS r
+
+-- ---- members: columns as row_of_member reads them --------------------------------------
+
+-- name: member_rows
+SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,
+       archived_at, pinned_at, removed_at, custom
+FROM members WHERE channel = $1 ORDER BY uid LIMIT $2
+
+-- What a count of the members must know.
+-- name: member_marks
+SELECT uid, role, removed_at FROM members WHERE channel = $1 LIMIT $2
+
+-- name: member_row
+SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,
+       archived_at, pinned_at, removed_at, custom
+FROM members WHERE channel = $1 AND uid = $2
+
+-- The rows of one user in many channels.
+-- name: member_rows_of_user
+SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
+       m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, r.ord
+FROM @rows(no BIGINT) AS r CROSS JOIN members m WHERE m.channel = r.no AND m.uid = $1
+
+-- name: member_insert
+INSERT INTO members (channel, uid, role, created_at, hidden_at, archived_at, custom)
+SELECT $1, r.uid, r.role, $2, r.hidden_at, r.archived_at, r.custom
+FROM @rows(uid BIGINT, role TEXT, hidden_at BIGINT, archived_at BIGINT, custom JSON) AS r
+WHERE true
+ON CONFLICT (channel, uid) DO NOTHING
+
+-- name: member_show
+UPDATE members SET hidden_at = NULL, updated_at = $3
+WHERE channel = $1 AND uid <> $2 AND hidden_at IS NOT NULL
+
+-- ---- candidates of a query ------------------------------------------------------------
+
+-- name: channel_any
+SELECT no FROM channels ORDER BY no DESC LIMIT $1
+
+-- name: channel_of_home
+SELECT no FROM channels WHERE no > $1 AND no <= $2
+
+-- name: channel_of_member
+SELECT channel FROM members WHERE uid = $1 ORDER BY channel DESC LIMIT $2
+
+-- Campaigns whose channels have the user as their sender.
+-- name: channel_origins_of_sender
+SELECT no FROM campaigns
+WHERE sender = $1 AND create_channels = 1 AND sender_mode <> 'exclude'
+ORDER BY no DESC LIMIT $2
+
+-- Of the newest campaigns, those whose channel template may name the user (by a LIKE
+-- pattern, so there are more hits than true ones).
+-- name: channel_origins_of_member
+SELECT x.no, x.channel_template
+FROM (SELECT no, channel_template FROM campaigns
+      WHERE create_channels = 1 AND channel_template IS NOT NULL
+      ORDER BY no DESC LIMIT $2) AS x
+WHERE CAST(x.channel_template AS TEXT) LIKE $1
+
+-- name: channel_batches
+SELECT first_key, n FROM batches WHERE campaign = $1 ORDER BY seq DESC LIMIT $2
+
+-- Channels that messages with keys in a range went to, and whose members follow from a
+-- campaign.
+-- name: channel_of_keys
+SELECT c.no FROM messages m JOIN channels c ON c.no = m.channel
+WHERE m.key >= $1 AND m.key < $2 AND c.origin <> 0
+ORDER BY m.key DESC LIMIT $3

@@ -1,0 +1,47 @@
+-- Messages.  Columns as message_from_row reads them: the row, then the campaign that sent
+-- it, found through the batch whose keys it is among (only when the row names no author).
+
+-- name: message_by_key
+SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
+       m.deleted_at, p.no, p.id, p.sender, p.message_template
+FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+     (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
+      ORDER BY b.first_key DESC LIMIT 1) END
+WHERE m.key = $1
+
+-- name: message_by_id
+SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
+       m.deleted_at, p.no, p.id, p.sender, p.message_template
+FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+     (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
+      ORDER BY b.first_key DESC LIMIT 1) END
+WHERE m.id = $1
+
+-- The newest up to (and with) a place.
+-- name: message_before
+SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
+       m.deleted_at, p.no, p.id, p.sender, p.message_template
+FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+     (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
+      ORDER BY b.first_key DESC LIMIT 1) END
+WHERE m.channel = $1 AND m.created_at <= $2 AND (m.created_at < $2 OR m.key <= $3)
+  AND m.deleted_at IS NULL
+ORDER BY m.created_at DESC, m.key DESC LIMIT $4
+
+-- The oldest from (and with) a place.
+-- name: message_after
+SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
+       m.deleted_at, p.no, p.id, p.sender, p.message_template
+FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+     (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
+      ORDER BY b.first_key DESC LIMIT 1) END
+WHERE m.channel = $1 AND m.created_at >= $2 AND (m.created_at > $2 OR m.key >= $3)
+  AND m.deleted_at IS NULL
+ORDER BY m.created_at, m.key LIMIT $4
+
+-- name: message_id_taken
+SELECT key FROM messages WHERE id = $1
+
+-- name: message_insert
+INSERT INTO messages (key, channel, created_at, text, author, id, extra)
+VALUES ($1, $2, $3, $4, $5, $6, $7)

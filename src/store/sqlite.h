@@ -1,0 +1,15 @@
+/* sqlite – what the parts of the SQLite driver share; private to store/. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/macros.h"
+
+struct db;
+struct err;
+
+/* Runs SQL text without results on a connection.  Fails: STORE. */
+bool sqlite_run(struct db *db, const char *sql, struct err *e) MUST_USE;
+
+/* Brings the schema to the newest step, each step in a transaction of its own.  Fails: STORE
+ * (newer than the program, not a Fanfare store, or the step's own failure). */
+bool sqlite_migrate(struct db *writing, const char *path, struct err *e) MUST_USE;

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""auditor – says from the store alone whether campaigns did what they must (I-1, I-2, I-5,
+I-6, I-7): it shares no code with the server, and knows the formats from their descriptions
+(base/pack.c, the schema).
+
+For each batch row it decodes who was meant and what became of them, and compares that,
+recipient by recipient, with the messages that are there.
+
+Usage: auditor.py STORE.db – prints the counts, exits 1 unless all are 0.
+"""
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+
+FAULTS = ("lost", "dup", "phantom", "counter_mismatch", "nonterminal", "orphan_channel", "damaged")
+SENT = 1
+FORM_BITS = 12
+
+
+def varint(blob, at):
+    """The number at ${at}, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = blob[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def varints(blob, at):
+    while at < len(blob):
+        value, at = varint(blob, at)
+        yield value
+
+
+def unpack_keys(blob):
+    kind, numbers = blob[0], varints(blob, 1)
+    keys = []
+    if kind == 1:
+        for i, gap in enumerate(numbers):
+            keys.append(gap if i == 0 else keys[-1] + gap + 1)
+    elif kind == 2:
+        for start in numbers:
+            first = start if not keys else keys[-1] + start + 2
+            keys.extend(range(first, first + next(numbers) + 1))
+    else:
+        raise ValueError("unknown format of keys")
+    return keys
+
+
+def unpack_bytes(blob):
+    if blob[0] == 4:
+        return list(blob[1:])
+    if blob[0] != 3:
+        raise ValueError("unknown format of outcomes")
+    out, at = [], 1
+    while at < len(blob):
+        byte = blob[at]
+        value, at = varint(blob, at + 1)
+        out.extend([byte] * (value + 1))
+    return out
+
+
+class Audit:
+    """Counts faults in ${path}, a store that no process has open."""
+
+    def __init__(self, path, campaigns=None, expected=None):
+        """campaigns: ids to look at (default: all); expected: id → set of user ids that the
+        campaign must have for its audience."""
+        self.faults = dict.fromkeys(FAULTS, 0)
+        self.notes = []
+        self.states = {}  # id → (status, planned)
+        with tempfile.TemporaryDirectory() as folder:
+            # A copy, so that the log of a killed process stays as the server will find it.
+            for end in ("", "-wal"):
+                if os.path.exists(path + end):
+                    shutil.copyfile(path + end, os.path.join(folder, "store.db" + end))
+            self.db = sqlite3.connect(os.path.join(folder, "store.db"))
+            self.db.row_factory = sqlite3.Row
+            if self.db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+                self.fault("damaged", "integrity_check fails")
+            for campaign in self.db.execute("SELECT * FROM campaigns ORDER BY no").fetchall():
+                if campaigns is None or campaign["id"] in campaigns:
+                    self.campaign(campaign, (expected or {}).get(campaign["id"]))
+            if campaigns is None:
+                self.strays()
+            self.db.close()
+
+    def fault(self, kind, note, n=1):
+        self.faults[kind] += n
+        if len(self.notes) < 20:
+            self.notes.append(f"{kind}: {note}")
+
+    @property
+    def clean(self):
+        return not any(self.faults.values())
+
+    def campaign(self, c, expected):
+        self.states[c["id"]] = (c["status"], bool(c["planned"]))
+        batches = self.db.execute("SELECT * FROM batches WHERE campaign = ? ORDER BY seq", (c["no"],)).fetchall()
+        if not c["planned"]:
+            if c["status"] == "completed":
+                self.fault("nonterminal", f"{c['id']} is completed without a plan")
+            for b in batches:
+                self.messages_of(c, b, [None] * b["n"], None)
+            return
+        recount, audience, done, reads = {}, [], 0, 0
+        for seq, b in enumerate(batches):
+            try:
+                uids = unpack_keys(b["uids"])
+                outcomes = unpack_bytes(b["outcomes"]) if b["state"] == 2 else None
+            except (ValueError, IndexError, StopIteration) as error:
+                self.fault("damaged", f"{c['id']}/{b['seq']}: {error}")
+                continue
+            if b["seq"] != seq or b["first_ord"] != len(audience) or len(uids) != b["n"] or \
+                    b["first_key"] - b["first_ord"] != batches[0]["first_key"]:
+                self.fault("damaged", f"{c['id']}/{b['seq']}: not in its place")
+            audience.extend(uids)
+            if outcomes is not None:
+                done += len(outcomes)
+                for o in outcomes:
+                    recount[o] = recount.get(o, 0) + 1
+                if len(outcomes) != b["n"] or 0 in outcomes:
+                    self.fault("nonterminal", f"{c['id']}/{b['seq']}: done with pending recipients")
+            reads += bin(int.from_bytes(b["reads"] or b"", "big")).count("1")
+            self.messages_of(c, b, uids, outcomes)
+        self.audience(c, audience, expected)
+        self.counters(c, recount, len(audience), done, reads)
+
+    def messages_of(self, c, b, uids, outcomes):
+        """Messages in the batch's range against its ledger."""
+        there = {}
+        for key, channel in self.db.execute("SELECT key, channel FROM messages WHERE key >= ? AND key < ?",
+                                            (b["first_key"], b["first_key"] + b["n"])):
+            there[key - b["first_key"]] = channel
+        channels = set()
+        for i, uid in enumerate(uids):
+            is_sent = outcomes is not None and i < len(outcomes) and outcomes[i] == SENT
+            if is_sent and i not in there:
+                self.fault("lost", f"{c['id']}/{b['seq']}[{i}] is sent without a message")
+            elif not is_sent and i in there:
+                self.fault("phantom", f"{c['id']}/{b['seq']}[{i}] has a message and is not sent")
+            elif is_sent and there[i] & ((1 << FORM_BITS) - 1):
+                if there[i] >> FORM_BITS != uid and uid not in self.distinct_members(there[i]):
+                    self.fault("phantom", f"{c['id']}/{b['seq']}[{i}]: the channel is another user's")
+                if there[i] in channels:
+                    self.fault("dup", f"{c['id']}/{b['seq']}[{i}]: a second message in the channel")
+                channels.add(there[i])
+
+    def distinct_members(self, channel):
+        row = self.db.execute("SELECT kind, prefix FROM forms WHERE form = ?",
+                              (channel & ((1 << FORM_BITS) - 1),)).fetchone()
+        return {int(uid) for uid in row["prefix"].split(",") if uid} if row and row["kind"] == 1 else set()
+
+    def audience(self, c, audience, expected):
+        if len(set(audience)) != len(audience):
+            self.fault("dup", f"{c['id']}: a target at two ordinals", len(audience) - len(set(audience)))
+        if expected is None:
+            return
+        marks = {uid for uid, ident in self.db.execute("SELECT uid, id FROM users") if ident in expected}
+        if len(marks - set(audience)):
+            self.fault("lost", f"{c['id']}: targets that are not in the plan", len(marks - set(audience)))
+        if len(set(audience) - marks):
+            self.fault("phantom", f"{c['id']}: recipients that are no targets", len(set(audience) - marks))
+
+    def counters(self, c, recount, audience, done, reads):
+        tallies = dict(self.db.execute("SELECT outcome, n FROM tallies WHERE campaign = ?", (c["no"],)).fetchall())
+        made = self.db.execute("SELECT COUNT(*) FROM channels WHERE origin = ?", (c["no"],)).fetchone()[0]
+        for name, stored, counted in (("tallies", tallies, recount), ("audience", c["audience"], audience),
+                                      ("pending", c["pending"], audience - done), ("users_read", c["users_read"], reads)):
+            if stored != counted:
+                self.fault("counter_mismatch", f"{c['id']}: {name} is {stored}, counted {counted}")
+        # A distinct channel that fell on the number of another user says nothing of its origin.
+        foreign = self.db.execute("SELECT COUNT(*) FROM channels WHERE origin = 0 AND no & 4095 <> 0").fetchone()[0]
+        if not made <= c["channels_created"] <= made + foreign:
+            self.fault("counter_mismatch", f"{c['id']}: channels_created is {c['channels_created']}, counted {made}")
+        if c["status"] == "completed" and done != audience:
+            self.fault("nonterminal", f"{c['id']}: completed, {audience - done} pending")
+        if c["status"] == "in_progress" and done == audience:
+            self.fault("nonterminal", f"{c['id']}: nothing is pending, yet it is not completed")
+
+    def strays(self):
+        """What belongs to nothing."""
+        n = self.db.execute("""SELECT COUNT(*) FROM messages m WHERE m.author IS NULL AND NOT EXISTS (
+            SELECT 1 FROM batches b WHERE b.first_key = (SELECT MAX(x.first_key) FROM batches x
+            WHERE x.first_key <= m.key) AND m.key < b.first_key + b.n)""").fetchone()[0]
+        if n:
+            self.fault("phantom", f"{n} messages of no batch", n)
+        n = self.db.execute("""SELECT COUNT(*) FROM messages m WHERE NOT EXISTS (
+            SELECT 1 FROM channels c WHERE c.no = m.channel)""").fetchone()[0]
+        if n:
+            self.fault("orphan_channel", f"{n} messages without a channel", n)
+        n = self.db.execute("""SELECT COUNT(*) - COUNT(DISTINCT cid) FROM channels
+            WHERE cid IS NOT NULL""").fetchone()[0]
+        if n:
+            self.fault("dup", f"{n} channels of equal cid", n)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    audit = Audit(sys.argv[1])
+    print(" ".join(f"{kind}={n}" for kind, n in audit.faults.items()))
+    for note in audit.notes:
+        print("  " + note)
+    sys.exit(0 if audit.clean else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+#!/bin/sh
+# test – runs every suite against the build in $1; the last line is "N passed, N failed".
+# SUITES="unit api" picks some.  A suite that ran nothing counts as a failure.
+set -u
+cd "$(dirname "$0")/.."
+build=${1:-build}
+out=$build/test-logs
+passed=0
+failed=0
+mkdir -p "$out"
+
+count() { # name passed failed
+	if [ $(($2 + $3)) = 0 ]; then
+		echo "$1: ran nothing"
+		set -- "$1" 0 1
+	fi
+	printf '%-6s %5d passed, %d failed\n' "$1:" "$2" "$3"
+	passed=$((passed + $2))
+	failed=$((failed + $3))
+}
+
+# One line per test program in TAP; what is not a line "ok" is shown.
+suite_unit() {
+	rm -f "$build"/meson-logs/testlog.junit.xml
+	meson test -C "$build" --suite unit --print-errorlogs >"$out/unit.log" 2>&1 ||
+		cat "$out/unit.log"
+	set -- $(python3 - "$build/meson-logs/testlog.junit.xml" 2>/dev/null <<-'END'
+		import sys
+		import xml.etree.ElementTree as tree
+		good = bad = 0
+		for case in tree.parse(sys.argv[1]).iter('testcase'):
+		    if case.find('failure') is not None or case.find('error') is not None:
+		        bad += 1
+		    elif case.find('skipped') is None:
+		        good += 1
+		print(good, bad)
+		END
+	)
+	count unit "${1:-0}" "${2:-0}"
+}
+
+# The stock clients against the real binary.
+suite_api() {
+	FANFARE_BIN=$(cd "$build" && pwd)/fanfare node --test --test-reporter=spec \
+		--test-reporter-destination=stdout --test-reporter=tap \
+		--test-reporter-destination="$out/api.tap" tests/api/*.test.mjs >"$out/api.log" 2>&1 ||
+		cat "$out/api.log"
+	set -- $(awk '
+		/^# (pass|fail|cancelled) [0-9]+$/ { n[$2] = $3 }
+		END { print n["pass"] + 0, n["fail"] + n["cancelled"] }' "$out/api.tap")
+	count api "${1:-0}" "${2:-0}"
+}
+
+# Any other suite is a script tests/NAME/run.sh BUILD that ends with the same last line.
+suite_script() {
+	"tests/$1/run.sh" "$build" >"$out/$1.log" 2>&1
+	status=$?
+	last=$(tail -n 1 "$out/$1.log")
+	case $last in
+	*' passed, '*' failed')
+		p=${last%% passed*}
+		f=${last##*passed, }
+		f=${f% failed}
+		;;
+	*) p=0 f=0 ;;
+	esac
+	[ $status = 0 ] && [ "$f" = 0 ] || cat "$out/$1.log"
+	[ $status = 0 ] || [ "$f" != 0 ] || f=1
+	count "$1" "$p" "$f"
+}
+
+for suite in ${SUITES:-unit api cli crash}; do
+	case $suite in
+	unit) suite_unit ;;
+	api) suite_api ;;
+	*) [ ! -x "tests/$suite/run.sh" ] || suite_script "$suite" ;;
+	esac
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed != 0 ]
