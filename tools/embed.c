@@ -1,10 +1,13 @@
 /* embed – turns .sql files into C: an enum of statements, their texts, the schema.
  *
  * embed OUT.h OUT.c FILE.sql…   Files below a folder named "schema" are schema steps, in the
- * order of their names (001_init.sql); the others hold statements headed "-- name: x", each
- * optionally followed by "-- only: sqlite" or "-- only: pg".
+ * order of their names (001_init.sql), for one engine alone when their first line is
+ * "-- only: pg"; the others hold statements headed "-- name: x", each optionally followed by
+ * "-- only: sqlite" or "-- only: pg", or by "-- large": it may return millions of rows, which
+ * an engine that would gather them first must fetch in pieces.
  *
- * Rewritten per engine: "@rows(a BIGINT, b TEXT)" (bulk input), "@skip_locked" (claims), and
+ * Rewritten per engine: "@rows(a BIGINT, b TEXT)" (bulk input), "@probe(users u ON …)" and
+ * "@left_probe(…)" (joins of such rows with what an index finds), "@skip_locked" (claims), and
  * for SQLite "$1" → "?1", since SQLite numbers $n by first appearance. */
 #include <ctype.h>
 #include <stdarg.h>
@@ -28,11 +31,12 @@ struct statement {
 	const char *file;
 	char *sql[ENGINES]; /* NULL: not for this engine */
 	int params;         /* without the arrays of @rows */
+	bool large;
 };
 
 struct step {
 	const char *file;
-	char *sql;
+	char *sql[ENGINES]; /* NULL: not for this engine */
 };
 
 static struct statement statements[MAX_STATEMENTS];
@@ -132,7 +136,7 @@ add_rows_column(enum engine engine, const char *name, const char *type, int i, i
 	if (engine == SQLITE)
 		snprintf(piece, sizeof(piece), ", %c%d AS %s", is_blob ? 'b' : 'c', i, name);
 	else
-		snprintf(piece, sizeof(piece), ", %s%s", name, is_json ? "::jsonb" : "");
+		snprintf(piece, sizeof(piece), ", %s%s", name, is_json ? "::json" : "");
 	adds(cols, piece);
 	snprintf(piece, sizeof(piece), "%s, ", name);
 	adds(names, piece);
@@ -177,6 +181,39 @@ expand_rows(const char *s, enum engine engine, int first_param, struct text *out
 	return s;
 }
 
+/* A join whose right side is looked up for each row of the left.  ${s} stands behind "@probe("
+ * or "@left_probe(": "users u ON u.uid = r.uid)"; returns what follows the ")".  SQLite takes
+ * CROSS JOIN for an order; PostgreSQL orders as its statistics say, and only a sub-query that
+ * cannot be merged (OFFSET 0) is sure to be run row by row, which makes it use the index. */
+static const char *
+expand_probe(const char *s, enum engine engine, bool left, struct text *out)
+{
+	const char *on = strstr(s, " ON "), *end = on == NULL ? NULL : on + 4;
+	char table[64], alias[16];
+	int depth = 0;
+
+	if (on == NULL || sscanf(s, "%63[a-z_] %15[a-z]", table, alias) != 2)
+		die("@probe: expected TABLE ALIAS ON CONDITION at: %.40s", s);
+	for (; *end != '\0' && (*end != ')' || depth > 0); end++)
+		depth += (*end == '(') - (*end == ')');
+	if (*end == '\0')
+		die("@probe: expected ) behind: %.40s", s);
+	adds(out, left ? "LEFT JOIN " : engine == PG ? "JOIN " : "CROSS JOIN ");
+	if (engine == SQLITE) {
+		for (; s < end; s++)
+			add(out, *s == '$' ? "?" : s, 1);
+		return end + 1;
+	}
+	adds(out, "LATERAL (SELECT * FROM ");
+	add(out, s, (size_t)(on - s));
+	adds(out, " WHERE ");
+	add(out, on + 4, (size_t)(end - on - 4));
+	adds(out, " OFFSET 0) AS ");
+	adds(out, alias);
+	adds(out, " ON true");
+	return end + 1;
+}
+
 /* Comments and runs of white space go; engine words are expanded. */
 static char *
 translate(const char *sql, enum engine engine)
@@ -200,6 +237,10 @@ translate(const char *sql, enum engine engine)
 			s++;
 		} else if (strncmp(s, "@rows(", 6) == 0) {
 			s = expand_rows(s + 6, engine, params + 1, &out);
+		} else if (strncmp(s, "@probe(", 7) == 0) {
+			s = expand_probe(s + 7, engine, false, &out);
+		} else if (strncmp(s, "@left_probe(", 12) == 0) {
+			s = expand_probe(s + 12, engine, true, &out);
 		} else if (strncmp(s, "@skip_locked", 12) == 0) {
 			adds(&out, engine == PG ? "FOR UPDATE SKIP LOCKED" : "");
 			s += 12;
@@ -232,11 +273,12 @@ statement_named(const char *name, const char *file)
 }
 
 static void
-add_statement(const char *file, const char *name, const char *only, const char *sql)
+add_statement(const char *file, const char *name, const char *only, bool large, const char *sql)
 {
 	struct statement *s = statement_named(name, file);
 
 	s->params = highest_param(sql);
+	s->large = large;
 	for (int e = 0; e < ENGINES; e++) {
 		if (*only != '\0' && strcmp(only, e == SQLITE ? "sqlite" : "pg") != 0)
 			continue;
@@ -264,10 +306,28 @@ read_statements(const char *file)
 			next[-1] = '\0';
 		if (strncmp(body + 1, "-- only:", 8) == 0)
 			sscanf(body + 1, "-- only: %15[a-z]", only);
-		add_statement(file, name, only, body);
+		add_statement(file, name, only, strncmp(body + 1, "-- large\n", 9) == 0, body);
 		mark = next;
 	}
 	free(all);
+}
+
+static void
+add_step(const char *file)
+{
+	struct step *s = &steps[nsteps];
+	char *sql = read_file(file);
+	bool only = strncmp(sql, "-- only:", 8) == 0;
+
+	if (nsteps++ == MAX_STEPS)
+		die("too many schema steps");
+	s->file = file;
+	if (!only || strncmp(sql, "-- only: sqlite\n", 16) == 0)
+		s->sql[SQLITE] = sql;
+	if (!only || strncmp(sql, "-- only: pg\n", 12) == 0)
+		s->sql[PG] = sql;
+	if (s->sql[SQLITE] == NULL && s->sql[PG] == NULL)
+		die("%s: -- only: sqlite or -- only: pg", file);
 }
 
 static void
@@ -293,6 +353,19 @@ write_c_string(FILE *f, const char *s)
 	fputs("\"", f);
 }
 
+/* One initialiser per engine, each with a comma behind. */
+static void
+write_texts(FILE *f, char *const sql[ENGINES])
+{
+	for (int e = 0; e < ENGINES; e++) {
+		if (sql[e] == NULL)
+			fputs("NULL", f);
+		else
+			write_c_string(f, sql[e]);
+		fputs(",\n\t", f);
+	}
+}
+
 static void
 write_header(const char *path)
 {
@@ -309,9 +382,9 @@ write_header(const char *path)
 	}
 	fputs("\tSQL_COUNT\n};\n\nstruct sql_text {\n\tconst char *name;\n"
 	      "\tconst char *sqlite; /* NULL: not for this engine */\n\tconst char *pg;\n"
-	      "\tint params;\n};\n\nstruct sql_step {\n\tconst char *name;\n\tconst char "
-	      "*sql;\n"
-	      "};\n\n"
+	      "\tint params;\n\tint large; /* may return millions of rows */\n};\n\n"
+	      "struct sql_step {\n\tconst char *name;\n"
+	      "\tconst char *sqlite; /* NULL: not for this engine */\n\tconst char *pg;\n};\n\n"
 	      "extern const struct sql_text sql_table[];\n"
 	      "extern const struct sql_step sql_steps[];\nextern const int sql_nsteps;\n",
 		f);
@@ -330,19 +403,13 @@ write_source(const char *path)
 		f);
 	for (size_t i = 0; i < nstatements; i++) {
 		fprintf(f, "\t{\"%s\",\n\t", statements[i].name);
-		for (int e = 0; e < ENGINES; e++) {
-			if (statements[i].sql[e] == NULL)
-				fputs("NULL", f);
-			else
-				write_c_string(f, statements[i].sql[e]);
-			fputs(",\n\t", f);
-		}
-		fprintf(f, "%d},\n", statements[i].params);
+		write_texts(f, statements[i].sql);
+		fprintf(f, "%d, %d},\n", statements[i].params, statements[i].large);
 	}
 	fputs("};\n\nconst struct sql_step sql_steps[] = {\n", f);
 	for (size_t i = 0; i < nsteps; i++) {
 		fprintf(f, "\t{\"%s\",\n\t", strrchr(steps[i].file, '/') + 1);
-		write_c_string(f, steps[i].sql);
+		write_texts(f, steps[i].sql);
 		fputs("},\n", f);
 	}
 	fprintf(f, "};\n\nconst int sql_nsteps = %zu;\n", nsteps);
@@ -355,13 +422,10 @@ main(int argc, char **argv)
 	if (argc < 4)
 		die("usage: embed OUT.h OUT.c FILE.sql…");
 	for (int i = 3; i < argc; i++) {
-		if (strstr(argv[i], "/schema/") != NULL) {
-			if (nsteps == MAX_STEPS)
-				die("too many schema steps");
-			steps[nsteps++] = (struct step){argv[i], read_file(argv[i])};
-		} else {
+		if (strstr(argv[i], "/schema/") != NULL)
+			add_step(argv[i]);
+		else
 			read_statements(argv[i]);
-		}
 	}
 	write_header(argv[1]);
 	write_source(argv[2]);

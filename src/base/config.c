@@ -44,6 +44,7 @@ static const struct {
 	const char *name;
 	int64_t lo, hi;
 } ranges[] = {
+	{"store_wait", 0, 3600},
 	{"http_threads", 1, 256},
 	{"workers", 1, 64},
 	{"batch_size", 1, 4096},

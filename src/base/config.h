@@ -14,7 +14,8 @@ struct err;
 
 /* name (flag --name, env FANFARE_NAME), type, default, secret?, help */
 #define CONFIG_TABLE(X)                                                                        \
-	X(store, STR, "sqlite:fanfare.db", 0, "where data lives: sqlite:PATH")                 \
+	X(store, STR, "sqlite:fanfare.db", 0, "sqlite:PATH or postgresql://USER@HOST/DB")      \
+	X(store_wait, INT, "30", 0, "seconds to wait at start for a database server")          \
 	X(listen, STR, "127.0.0.1:8080", 0, "address and port to serve on")                    \
 	X(api_key, STR, "", 1, "API key; when unset the first start makes a pair")             \
 	X(api_secret, STR, "", 1, "API secret that signs tokens; environment or file only")    \

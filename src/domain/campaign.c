@@ -399,21 +399,17 @@ stop_tx(struct db *w, void *arg, struct err *e)
 {
 	struct move *m = arg;
 	struct campaign *c = m->out;
-	int64_t now = clock_now_us(), changed;
 
 	if (!campaign_get(w, m->a, m->id, c, e))
 		return false;
 	if (campaign_is(c, "draft"))
 		return fail(e, ERR_INPUT, "campaign \"%.*s\" is a draft; it was not started",
 			STR_ARG(c->id));
-	if (!db_exec(
-		    w, SQL_CAMPAIGN_STOP, ARGS(V_INT(c->no), V_INT(now)), NO_BULK, &changed, e))
+	if (!db_exec(w, SQL_CAMPAIGN_STOP, ARGS(V_INT(c->no), V_INT(clock_now_us())), NO_BULK,
+		    NULL, e))
 		return false;
-	if (changed == 1) {
-		c->status = STR("stopped");
-		c->updated_at = now;
-	}
-	return true;
+	/* Anew: batches, even the last, may have been committed until this had its turn. */
+	return campaign_get(w, m->a, m->id, c, e);
 }
 
 bool
@@ -497,7 +493,10 @@ campaign_due(struct db *db, int64_t now, int64_t *moved, int64_t *next, struct e
 bool
 campaign_unplanned(struct db *db, int64_t *no, bool *found, struct err *e)
 {
-	return db_get_int(db, SQL_CAMPAIGN_UNPLANNED, NO_ARGS, no, found, e);
+	int64_t now;
+
+	return db_now(db, &now, e) &&
+	       db_get_int(db, SQL_CAMPAIGN_UNPLANNED, ARGS(V_INT(now)), no, found, e);
 }
 
 bool

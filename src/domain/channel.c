@@ -414,6 +414,8 @@ get_or_create(struct db *w, void *arg, struct err *e)
 	bool found;
 
 	g->made = false;
+	if (!db_lock_channels(w, false, e))
+		return false;
 	for (size_t i = 0; i < s->nmembers; i++)
 		uids[i] = s->members[i].uid;
 	if (s->id.p ? !channel_find(w, g->arena, s->type, s->id, g->out, &found, e)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/pack.h"
 #include "domain/bitset.h"
+#include "domain/claim.h"
 #include "store/db.h"
 
 /* A plan is written in transactions of so many batches, so that API writes get their turn. */
@@ -16,6 +17,7 @@
 struct plan {
 	struct arena arena; /* one chunk of packed batches */
 	const struct bitset *audience;
+	const struct claim *claim; /* NULL: nobody else can be at it */
 	int64_t campaign, form, batch_size;
 	int64_t count;     /* of the audience */
 	int64_t first_key; /* of the campaign's range */
@@ -70,6 +72,8 @@ plan_tx(struct db *w, void *arg, struct err *e)
 	int64_t no;
 	bool awaits;
 
+	if (p->claim != NULL && !claim_keep(w, p->claim, e))
+		return false;
 	if (!db_get_int(w, SQL_CAMPAIGN_AWAITS_PLAN, ARGS(V_INT(p->campaign)), &no, &awaits, e))
 		return false;
 	p->given_up = !awaits;
@@ -91,12 +95,13 @@ plan_tx(struct db *w, void *arg, struct err *e)
 				   NO_BULK, NULL, e);
 }
 
-bool
-ledger_plan(struct db *db, int64_t campaign, const struct bitset *audience, int64_t form,
-	int64_t batch_size, bool *done, struct err *e)
+static bool
+plan(struct db *db, int64_t campaign, const struct claim *claim, const struct bitset *audience,
+	int64_t form, int64_t batch_size, bool *done, struct err *e)
 {
 	struct plan p = {
 		.audience = audience,
+		.claim = claim,
 		.campaign = campaign,
 		.form = form,
 		.batch_size = batch_size,
@@ -121,6 +126,20 @@ ledger_plan(struct db *db, int64_t campaign, const struct bitset *audience, int6
 	return ok;
 }
 
+bool
+ledger_plan(struct db *db, int64_t campaign, const struct bitset *audience, int64_t form,
+	int64_t batch_size, bool *done, struct err *e)
+{
+	return plan(db, campaign, NULL, audience, form, batch_size, done, e);
+}
+
+bool
+ledger_plan_claimed(struct db *db, const struct claim *claim, const struct bitset *audience,
+	int64_t form, int64_t batch_size, bool *done, struct err *e)
+{
+	return plan(db, claim->no, claim, audience, form, batch_size, done, e);
+}
+
 /* ---- claim --------------------------------------------------------------------------- */
 
 bool
@@ -128,9 +147,11 @@ ledger_claim(struct db *w, struct arena *a, int64_t lease_ms, struct batch *out,
 	struct err *e)
 {
 	struct rows r;
+	int64_t now;
 
-	if (!db_query(w, SQL_BATCH_CLAIM, ARGS(V_INT(clock_now_us()), V_INT(lease_ms * 1000)),
-		    NO_BULK, &r, e))
+	if (!db_now(w, &now, e) ||
+		!db_query(w, SQL_BATCH_CLAIM, ARGS(V_INT(now), V_INT(lease_ms * 1000)), NO_BULK,
+			&r, e))
 		return false;
 	*found = rows_next(&r);
 	if (*found)

@@ -18,6 +18,7 @@
 
 struct arena;
 struct bitset;
+struct claim;
 struct db;
 struct err;
 
@@ -43,6 +44,10 @@ struct batch {
  * campaign is no longer in_progress.  Fails: STORE. */
 bool ledger_plan(struct db *, int64_t campaign, const struct bitset *audience, int64_t form,
 	int64_t batch_size, bool *done, struct err *e) MUST_USE;
+/* The same by the holder of a claim on the work, which is renewed with each transaction.
+ * Fails besides: STALE (somebody else took the work). */
+bool ledger_plan_claimed(struct db *, const struct claim *, const struct bitset *audience,
+	int64_t form, int64_t batch_size, bool *done, struct err *e) MUST_USE;
 
 /* ---- claim --------------------------------------------------------------------------- */
 

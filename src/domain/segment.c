@@ -378,7 +378,10 @@ segment_load(struct db *db, struct arena *a, const struct segment *s, struct bit
 bool
 segment_size_due(struct db *db, int64_t *no, bool *found, struct err *e)
 {
-	return db_get_int(db, SQL_SEGMENT_SIZE_DUE, NO_ARGS, no, found, e);
+	int64_t now;
+
+	return db_now(db, &now, e) &&
+	       db_get_int(db, SQL_SEGMENT_SIZE_DUE, ARGS(V_INT(now)), no, found, e);
 }
 
 static bool

@@ -161,13 +161,17 @@ check_meetings(struct db *w, const struct prepared *p, struct err *e)
 bool
 batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e)
 {
-	/* Taken here, behind all earlier commits: whoever marked a channel read before this
-	 * moment has not seen the message (api.md §3.5). */
-	int64_t now = clock_now_us();
 	struct batch_result result = {
 		.outcomes = p->outcomes, .channels_created = (int64_t)(p->nnew + p->nslow)};
+	int64_t now;
 
 	*lost = false;
+	/* Channels that are looked for and then made need that nobody else makes them. */
+	if (!db_lock_channels(w, p->nslow == 0, e))
+		return false;
+	/* Taken here, behind all earlier commits: whoever marked a channel read before this
+	 * moment has not seen the message (api.md §3.5). */
+	now = clock_now_us();
 	return ledger_commit_begin(w, p->batch, &result, now, lost, e) &&
 	       check_meetings(w, p, e) && write_new_channels(w, p, now, e) &&
 	       write_slow_channels(w, p, now, e) && write_old_channels(w, p, now, e) &&

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "domain/campaign.h"
+#include "domain/claim.h"
 #include "domain/ledger.h"
 #include "engine/role.h"
 #include "store/db.h"
@@ -23,7 +24,7 @@ release_claims(struct store *store, struct err *e)
 		return true;
 	if (!db_open(&db, store, e))
 		return false;
-	ok = ledger_release_all(db, e);
+	ok = ledger_release_all(db, e) && claim_release_all(db, e);
 	db_close(db);
 	return ok;
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "domain/bitset.h"
 #include "domain/campaign.h"
+#include "domain/claim.h"
 #include "domain/content.h"
 #include "domain/form.h"
 #include "domain/ledger.h"
@@ -59,6 +60,8 @@ form_tx(struct db *w, void *arg, struct err *e)
 	size_t n;
 	bool ok = false;
 
+	if (!db_lock_channels(w, false, e))
+		return false;
 	if (t->channel_id != NULL) {
 		if (template_as_affix(t->channel_id, q->a, q->sender, &prefix, &suffix) &&
 			!form_for_affix(
@@ -85,8 +88,8 @@ stop(struct db *db, struct arena *a, const struct campaign *c, const struct err 
 }
 
 bool
-planner_plan(
-	struct db *db, struct arena *a, const struct config *config, int64_t no, struct err *e)
+planner_plan(struct db *db, struct arena *a, const struct config *config,
+	const struct claim *claim, struct err *e)
 {
 	int64_t began = clock_mono_us();
 	struct bitset audience;
@@ -96,7 +99,8 @@ planner_plan(
 	struct form_ask q = {.a = a, .c = &c, .content = &content, .sender = &sender};
 	bool ok, done = false;
 
-	if (!campaign_by_no(db, a, no, &c, e) || !user_by_uid(db, a, c.sender, &sender, e))
+	if (!campaign_by_no(db, a, claim->no, &c, e) ||
+		!user_by_uid(db, a, c.sender, &sender, e))
 		return false;
 	if (!content_compile(a, c.message_template, c.channel_template, &content, e)) {
 		struct err why = *e;
@@ -107,7 +111,7 @@ planner_plan(
 		return false;
 	bitset_init(&audience);
 	ok = campaign_audience(db, a, &c, &audience, e) &&
-	     ledger_plan(db, no, &audience, q.form,
+	     ledger_plan_claimed(db, claim, &audience, q.form,
 		     q.form != 0 ? config->batch_size
 				 : MIN_OF(config->batch_size, STORED_BATCH_MAX),
 		     &done, e);

@@ -5,30 +5,40 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "domain/campaign.h"
+#include "domain/claim.h"
 #include "domain/segment.h"
 #include "engine/planner.h"
 #include "engine/role.h"
 #include "store/db.h"
 
-/* Nothing is waited for longer, so that a jump of the clock cannot hide what is due. */
-#define LOOK_AGAIN_MS 5000
+/* Nothing is waited for longer, so that a jump of the clock cannot hide what is due,
+ * and work that other processes left, or made, is found. */
+#define LOOK_AGAIN_MS 2000
 /* After a failure of the store. */
 #define RETRY_MS 500
 
-/* Plans the oldest campaign that waits for it.  One at a time, so that what became due
- * meanwhile does not wait for all of them; *more: there was one. */
+/* Plans the oldest campaign that waits for it and that nobody else is planning.  One at a time,
+ * so that what became due meanwhile does not wait for all of them; *more: there was one. */
 static bool
 plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
 {
+	struct claim claim;
 	int64_t no;
+	bool got;
 
 	if (!campaign_unplanned(db, &no, more, e))
 		return false;
 	if (!*more)
 		return true;
-	arena_reset(a);
-	if (!planner_plan(db, a, g->config, no, e))
+	if (!claim_take(db, CLAIM_PLAN, no, g->config->lease_ms, &claim, &got, e))
 		return false;
+	if (!got)
+		return true;
+	arena_reset(a);
+	if (!planner_plan(db, a, g->config, &claim, e) && e->code != ERR_STALE) {
+		claim_drop(db, &claim);
+		return false;
+	}
 	signal_raise(&g->work);
 	signal_raise(&g->planned);
 	return true;
@@ -36,14 +46,24 @@ plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 
 /* Counts one segment whose size is due. */
 static bool
-size_one(struct db *db, struct arena *a, bool *more, struct err *e)
+size_one(struct db *db, struct arena *a, int64_t lease_ms, bool *more, struct err *e)
 {
+	struct claim claim;
 	int64_t no;
+	bool got, ok;
 
 	arena_reset(a);
 	if (!segment_size_due(db, &no, more, e))
 		return false;
-	return !*more || segment_size_refresh(db, a, no, e);
+	if (!*more)
+		return true;
+	if (!claim_take(db, CLAIM_SIZE, no, lease_ms, &claim, &got, e))
+		return false;
+	if (!got)
+		return true;
+	ok = segment_size_refresh(db, a, no, e);
+	claim_drop(db, &claim);
+	return ok;
 }
 
 /* How long to sleep until ${next}. */
@@ -77,7 +97,7 @@ scheduler_run(void *arg)
 
 		if (campaign_due(db, clock_now_us(), &moved, &next, &e) &&
 			plan_one(g, db, &arena, &plans, &e) &&
-			(plans || size_one(db, &arena, &sizes, &e))) {
+			(plans || size_one(db, &arena, g->config->lease_ms, &sizes, &e))) {
 			wait = plans || sizes ? 0 : sleep_ms(next);
 			continue;
 		}

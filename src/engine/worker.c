@@ -62,7 +62,7 @@ take_turn(struct worker *w, struct prepared *prepared, bool *lost, struct err *e
 		.w = w, .prepared = prepared, .claim = !signal_stopped(&w->engine->work)};
 
 	arena_reset(&w->arenas[!w->at]);
-	if (!db_write(w->db, turn_tx, &t, e)) {
+	if (!db_write_beside(w->db, turn_tx, &t, e)) {
 		*lost = t.lost;
 		return false;
 	}

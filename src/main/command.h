@@ -31,8 +31,8 @@ struct command {
 	int (*run)(int argc, char **argv); /* the arguments after the name → exit status */
 };
 
-extern const struct command command_serve, command_token, command_import, command_send,
-	command_inbox;
+extern const struct command command_serve, command_migrate, command_token, command_import,
+	command_send, command_inbox;
 
 /* Reads `--name value`, `--name=value` and `--flag` by the table of ${cmd}.  values[i] is
  * the text of opts[i] ("" for a flag), untouched when not given.  The other arguments are

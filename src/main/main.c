@@ -7,6 +7,7 @@
 
 static const struct command *const commands[] = {
 	&command_serve,
+	&command_migrate,
 	&command_token,
 	&command_import,
 	&command_send,
@@ -37,7 +38,8 @@ help(FILE *out)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
-	      "All but serve and token talk to a running server: FANFARE_URL says where\n"
+	      "All but serve, migrate and token talk to a running server: FANFARE_URL says "
+	      "where\n"
 	      "(default http://127.0.0.1:8080), FANFARE_API_KEY and FANFARE_API_SECRET who.\n",
 		out);
 }

@@ -194,7 +194,7 @@ run(int argc, char **argv)
 		return command_fail(COMMAND_FAILED, "signals: %s", strerror(errno));
 	arena_init(&arena, 4096, SIZE_MAX);
 
-	if (!store_open(&ctx.store, config.store, &e))
+	if (!store_open_within(&ctx.store, config.store, config.store_wait * 1000, &e))
 		goto err0;
 	if (!load_app(ctx.store, &config, &arena, &app, &e))
 		goto err1;

@@ -1,23 +1,41 @@
 /* db – chooses the engine by URL and hands each call to it. */
 #include "store/db.h"
 
-#include <string.h>
-
+#include "base/clock.h"
 #include "base/err.h"
 #include "store/driver.h"
 
-static const struct driver *const drivers[] = {&driver_sqlite};
+#define WAIT_MS 10000
+
+static const struct {
+	const char *scheme;
+	const struct driver *driver;
+} engines[] = {
+	{"sqlite:", &driver_sqlite},
+	{"postgresql://", &driver_pg},
+	{"postgres://", &driver_pg},
+};
+
+bool
+store_open_within(struct store **out, const char *url, int64_t wait_ms, struct err *e)
+{
+	struct str shown = str_of(url);
+
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
+		if (str_starts(str_of(url), str_of(engines[i].scheme)))
+			return engines[i].driver->store_open(out, url, wait_ms, e);
+	/* Behind an @ or a colon may stand what is a password. */
+	if (str_find(shown, '@', 0) < shown.n)
+		shown = str_sub(shown, 0, str_find(shown, ':', 0));
+	return fail(e, ERR_INPUT,
+		"store %.*s: expected sqlite:PATH or postgresql://USER@HOST/DATABASE",
+		STR_ARG(shown));
+}
 
 bool
 store_open(struct store **out, const char *url, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
-		size_t n = strlen(drivers[i]->scheme);
-
-		if (strncmp(url, drivers[i]->scheme, n) == 0)
-			return drivers[i]->store_open(out, url + n, e);
-	}
-	return fail(e, ERR_INPUT, "store %s: expected sqlite:PATH", url);
+	return store_open_within(out, url, WAIT_MS, e);
 }
 
 void
@@ -62,6 +80,29 @@ bool
 db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
 	return db->driver->write(db, fn, arg, e);
+}
+
+bool
+db_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e)
+{
+	if (db->driver->write_beside == NULL)
+		return db->driver->write(db, fn, arg, e);
+	return db->driver->write_beside(db, fn, arg, e);
+}
+
+bool
+db_lock_channels(struct db *w, bool shared, struct err *e)
+{
+	return w->driver->lock == NULL || w->driver->lock(w, shared, e);
+}
+
+bool
+db_now(struct db *db, int64_t *us, struct err *e)
+{
+	if (db->driver->now != NULL)
+		return db->driver->now(db, us, e);
+	*us = clock_now_us();
+	return true;
 }
 
 bool

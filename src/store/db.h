@@ -88,9 +88,14 @@ struct bulk {
 
 /* ---- open and close -------------------------------------------------------------- */
 
-/* Opens the store at ${url} ("sqlite:PATH"), creating or migrating its schema, and takes
- * it for this process alone (SQLite: a lock on PATH.lock).  Fails: INPUT (bad URL), STORE
- * (cannot be opened, is newer than the program, is in use: each said in one line). */
+/* Opens the store at ${url} ("sqlite:PATH", "postgresql://…"), creating or migrating its
+ * schema.  SQLite: takes it for this process alone (a lock on PATH.lock).  PostgreSQL: waits
+ * up to ${wait_ms} for a server that cannot be reached; any number of processes may share it,
+ * and start at once.  Fails: INPUT (bad URL), STORE (cannot be opened, is newer than the
+ * program, is in use: each said in one line, without the password). */
+bool
+store_open_within(struct store **out, const char *url, int64_t wait_ms, struct err *e) MUST_USE;
+/* The same with ${wait_ms} = 10 s. */
 bool store_open(struct store **out, const char *url, struct err *e) MUST_USE;
 /* Ends the writer; every struct db must be closed before. */
 void store_close(struct store *s);
@@ -98,7 +103,8 @@ void store_close(struct store *s);
 /* True when no other process can work on this store: claims found at start are of the dead. */
 bool store_is_exclusive(const struct store *s);
 
-/* A connection for one thread.  On SQLite it only reads. */
+/* A connection for one thread.  SQLite: it only reads.  PostgreSQL: it is made with the first
+ * statement, and made again when it was lost. */
 bool db_open(struct db **out, struct store *s, struct err *e) MUST_USE;
 void db_close(struct db *db); /* NULL is legal */
 
@@ -120,10 +126,22 @@ bool db_read(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
  * on.  Fails: what fn fails with, STORE, UNCERTAIN. */
 bool db_write(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
+/* Like db_write, but other such transactions may be at work at the same time, as may one
+ * db_write (not on SQLite).  ${fn} must not rest on what it has read, save by conditional
+ * updates, unique keys and db_lock_channels(). */
+bool db_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
+
+/* Until the transaction ends: nobody else makes forms or channels by id (${shared}: nobody
+ * who took it unshared).  First in the transaction, before anything is read.  Fails: STORE. */
+bool db_lock_channels(struct db *w, bool shared, struct err *e) MUST_USE;
+
+/* The time by the store's clock, which all processes on it share: for leases. */
+bool db_now(struct db *db, int64_t *us, struct err *e) MUST_USE;
+
 /* ---- statements ------------------------------------------------------------------ */
 
 /* The rows of a query.  On the caller's stack; between db_query and rows_end the statement
- * is busy: the same statement cannot be run again on the same db. */
+ * is busy: the same statement cannot be run again on the same db (others can). */
 struct rows {
 	struct db *db;
 	void *stmt; /* the driver's */
@@ -140,7 +158,8 @@ bool db_exec(struct db *db, enum sql_id id, struct args args, const struct bulk 
 bool db_query(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 	struct rows *out, struct err *e) MUST_USE;
 /* The same for SQL composed at run time (filter, sort, page); ${sql} uses $1 … $n and only
- * constants otherwise (I-27). */
+ * constants otherwise (I-27).  Inside db_read, any number of rows costs bounded memory, as
+ * with named statements marked "-- large". */
 bool db_query_text(struct db *db, struct str sql, struct args args, struct rows *out,
 	struct err *e) MUST_USE;
 

@@ -455,8 +455,9 @@ sqlite_store_close(struct store *store)
 }
 
 static bool
-sqlite_store_open(struct store **out, const char *path, struct err *e)
+sqlite_store_open(struct store **out, const char *url, int64_t wait_ms UNUSED, struct err *e)
 {
+	const char *path = url + sizeof("sqlite:") - 1;
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sqlite_store *s;
 	struct db *writing;
@@ -487,7 +488,6 @@ err:
 }
 
 const struct driver driver_sqlite = {
-	.scheme = "sqlite:",
 	.exclusive = true,
 	.store_open = sqlite_store_open,
 	.store_close = sqlite_store_close,

@@ -6,16 +6,18 @@
 #include "store/db.h"
 
 struct driver {
-	const char *scheme; /* "sqlite:" */
-	bool exclusive;     /* see store_is_exclusive() */
-	/* ${rest} is the URL behind the scheme. */
-	bool (*store_open)(struct store **out, const char *rest, struct err *e);
+	bool exclusive; /* see store_is_exclusive() */
+	bool (*store_open)(struct store **out, const char *url, int64_t wait_ms, struct err *e);
 	void (*store_close)(struct store *s);
 	bool (*open)(struct db **out, struct store *s, struct err *e);
 	void (*close)(struct db *db);
 	void (*set_deadline)(struct db *db, int64_t mono_us);
 	bool (*read)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*write)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	/* NULL: as write, no lock, the clock of this machine. */
+	bool (*write_beside)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	bool (*lock)(struct db *db, bool shared, struct err *e);
+	bool (*now)(struct db *db, int64_t *us, struct err *e);
 	bool (*exec)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 		int64_t *changed, struct err *e);
 	bool (*query)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
@@ -41,4 +43,4 @@ struct db {
 	struct store *store;
 };
 
-extern const struct driver driver_sqlite;
+extern const struct driver driver_sqlite, driver_pg;

@@ -78,7 +78,10 @@ step_apply(struct db *db, int64_t version, struct err *e)
 	buf_init(&sql, NULL, 16384);
 	buf_printf(
 		&sql, "BEGIN IMMEDIATE; INSERT INTO schema_version VALUES (%d);", (int)version);
-	translate(str_of(sql_steps[version - 1].sql), &sql);
+	if (sql_steps[version - 1].sqlite != NULL)
+		translate(str_of(sql_steps[version - 1].sqlite), &sql);
+	else
+		buf_char(&sql, '\0');
 	ok = sqlite_run(db, sql.p, e) && sqlite_run(db, "COMMIT", e);
 	if (!ok && !sqlite_run(db, "ROLLBACK", &ignored))
 		ok = false;

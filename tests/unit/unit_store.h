@@ -1,12 +1,13 @@
-/* unit_store – a fresh store on disk for a test, and SQL that no statement of ours runs. */
+/* unit_store – a fresh store for a test, and SQL that no statement of ours runs: a SQLite file,
+ * or, when FANFARE_TEST_PG names a server, a database there. */
 #pragma once
-#include <sqlite3.h>
-
+#include "../lib/pg.h"
 #include "store/db.h"
 #include "unit.h"
 
 struct fixture {
-	char dir[DIR_MAX], path[64], url[96];
+	char dir[DIR_MAX], path[64], url[PG_URL_MAX];
+	struct pg_server server; /* empty: SQLite */
 	struct store *store;
 	struct db *db;
 	struct arena arena;
@@ -37,7 +38,12 @@ fixture_setup(void **state)
 
 	make_dir(f->dir);
 	snprintf(f->path, sizeof(f->path), "%s/x.db", f->dir);
-	snprintf(f->url, sizeof(f->url), "sqlite:%s", f->path);
+	if (getenv("FANFARE_TEST_PG") == NULL) {
+		snprintf(f->url, sizeof(f->url), "sqlite:%s", f->path);
+	} else {
+		assert_true(pg_server_start(&f->server));
+		assert_true(pg_database_make(&f->server, f->url));
+	}
 	arena_init(&f->arena, 65536, SIZE_MAX);
 	fixture_open(f);
 	*state = f;
@@ -51,6 +57,8 @@ fixture_teardown(void **state)
 
 	fixture_close(f);
 	remove_dir(f->dir);
+	if (f->server.url[0] != '\0')
+		pg_database_drop(&f->server, f->url);
 	arena_fini(&f->arena);
 	free(f);
 	return 0;
@@ -58,13 +66,36 @@ fixture_teardown(void **state)
 
 /* ---- SQL ----------------------------------------------------------------------------- */
 
+/* Literals of blobs differ: x'01' is '\x01'::bytea on PostgreSQL. */
+static inline void
+sql_dialect(const char *sql, struct buf *out)
+{
+	buf_init(out, NULL, strlen(sql) + 64);
+	for (const char *s = sql; *s != '\0'; s++) {
+		if (getenv("FANFARE_TEST_PG") == NULL || s == sql ||
+			strchr(" (,=", s[-1]) == NULL || strncmp(s, "x'", 2) != 0) {
+			buf_char(out, *s);
+			continue;
+		}
+		buf_str(out, STR("'\\x"));
+		for (s += 2; *s != '\''; s++)
+			buf_char(out, *s);
+		buf_str(out, STR("'::bytea"));
+	}
+}
+
 /* The number that a query finds; *out is untouched when there is no row. */
 static inline bool
 sql_ask(struct db *db, const char *sql, struct args args, int64_t *out, struct err *e)
 {
 	struct rows r;
+	struct buf text;
+	bool ok;
 
-	if (!db_query_text(db, str_of(sql), args, &r, e))
+	sql_dialect(sql, &text);
+	ok = db_query_text(db, buf_view(&text), args, &r, e);
+	buf_free(&text);
+	if (!ok)
 		return false;
 	if (rows_next(&r))
 		*out = row_int(&r, 0);
@@ -92,8 +123,13 @@ sql_run_in(struct db *w, void *arg, struct err *e)
 {
 	struct statement *s = arg;
 	struct rows r;
+	struct buf text;
+	bool ok;
 
-	if (!db_query_text(w, str_of(s->sql), s->args, &r, e))
+	sql_dialect(s->sql, &text);
+	ok = db_query_text(w, buf_view(&text), s->args, &r, e);
+	buf_free(&text);
+	if (!ok)
 		return false;
 	while (rows_next(&r))
 		continue;
@@ -109,13 +145,9 @@ sql_run(struct db *db, const char *sql, struct args args)
 	must(db_write(db, sql_run_in, &s, &e), &e);
 }
 
-/* Beside the store, for many statements at once. */
+/* One statement without parameters. */
 static inline void
 sql_script(struct fixture *f, const char *sql)
 {
-	sqlite3 *h;
-
-	assert_int_equal(sqlite3_open(f->path, &h), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(h, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(h);
+	sql_run(f->db, sql, NO_ARGS);
 }

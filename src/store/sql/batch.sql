@@ -14,6 +14,7 @@ FROM @rows(seq BIGINT, first_ord BIGINT, n BIGINT, uids BLOB) AS r
 -- found through partial indexes, whose conditions are repeated to the letter: what is done
 -- leaves them, so a claim costs the same in an old store.
 -- name: batch_claim
+-- only: sqlite
 UPDATE batches SET state = 1, fence = fence + 1, lease_until = $1 + $2
 WHERE (campaign, seq) = (
 	SELECT b.campaign, b.seq
@@ -28,7 +29,32 @@ WHERE (campaign, seq) = (
 			SELECT 1 FROM batches k
 			WHERE k.campaign = c.no AND k.state = 1 AND k.lease_until >= $1 AND k.state < 2
 			LIMIT 64) AS claimed), c.no
-	LIMIT 1 @skip_locked)
+	LIMIT 1)
+RETURNING campaign, seq, first_ord, n, first_key, uids, fence
+
+-- The same where others claim at the same moment: a batch that is locked (being claimed, or
+-- being written by somebody whose lease is over) is passed over.  The row comes from a scalar
+-- sub-query, which is run once; a join might run it again and again, and claim all.
+-- name: batch_claim
+-- only: pg
+UPDATE batches SET state = 1, fence = fence + 1, lease_until = $1 + $2
+WHERE (campaign, seq) = (
+	SELECT o.campaign, o.seq
+	FROM (
+		SELECT c.no
+		FROM campaigns c
+		WHERE c.status = 'in_progress' AND c.planned = 1
+		AND (c.stop_at IS NULL OR c.stop_at > $1)
+		ORDER BY (
+			SELECT COUNT(*) FROM (
+				SELECT 1 FROM batches k
+				WHERE k.campaign = c.no AND k.state = 1 AND k.lease_until >= $1
+				AND k.state < 2 LIMIT 64) AS claimed), c.no) AS c
+	CROSS JOIN LATERAL (
+		SELECT b.campaign, b.seq FROM batches b
+		WHERE b.campaign = c.no AND b.state < 2 AND (b.state = 0 OR b.lease_until < $1)
+		ORDER BY b.seq LIMIT 1 @skip_locked) AS o
+	LIMIT 1)
 RETURNING campaign, seq, first_ord, n, first_key, uids, fence
 
 -- name: batch_release_all
@@ -49,8 +75,8 @@ SELECT u.uid, u.id, u.name, u.image, u.role, u.language, u.teams, u.custom, u.cr
 	u.updated_at, u.last_active, u.deactivated_at, u.deleted_at,
 	c.no, c.disabled, c.deleted_at, c.team, c.custom, c.origin
 FROM @rows(uid BIGINT) AS r
-LEFT JOIN users u ON u.uid = r.uid
-LEFT JOIN channels c ON c.no = r.uid * 4096 + $1
+@left_probe(users u ON u.uid = r.uid)
+@left_probe(channels c ON c.no = r.uid * 4096 + $1)
 
 -- name: batch_insert_channels
 INSERT INTO channels (no, origin, created_at, custom)
@@ -65,11 +91,11 @@ FROM @rows(key BIGINT, channel BIGINT, text TEXT, extra JSON) AS r
 -- campaign that made them and did not leave.
 -- name: batch_include_sender
 INSERT INTO members (channel, uid, role, created_at)
-SELECT DISTINCT r.channel, $1, 'channel_member', $2
+SELECT DISTINCT r.channel, CAST($1 AS BIGINT), 'channel_member', CAST($2 AS BIGINT)
 FROM @rows(channel BIGINT) AS r
-LEFT JOIN channels c ON c.no = r.channel
-LEFT JOIN campaigns o ON o.no = c.origin
-LEFT JOIN members m ON m.channel = r.channel AND m.uid = $1
+@left_probe(channels c ON c.no = r.channel)
+@left_probe(campaigns o ON o.no = c.origin)
+@left_probe(members m ON m.channel = r.channel AND m.uid = CAST($1 AS BIGINT))
 WHERE o.no IS NULL OR o.sender <> $1 OR o.sender_mode = 'exclude' OR m.removed_at IS NOT NULL
 ON CONFLICT (channel, uid) DO UPDATE SET
 	role = COALESCE(members.role, excluded.role), removed_at = NULL

@@ -70,19 +70,22 @@ SELECT MIN(CASE WHEN status = 'scheduled' AND (stop_at IS NULL OR scheduled_for 
 	THEN scheduled_for ELSE stop_at END)
 FROM campaigns WHERE status IN ('scheduled', 'in_progress')
 
+-- The first that waits for its plan and that nobody is planning.
 -- name: campaign_unplanned
-SELECT no FROM campaigns
-WHERE status IN ('scheduled', 'in_progress') AND status = 'in_progress' AND planned = 0
-ORDER BY no LIMIT 1
+SELECT c.no FROM campaigns c
+WHERE c.status IN ('scheduled', 'in_progress') AND c.status = 'in_progress' AND c.planned = 0
+	AND NOT EXISTS (SELECT 1 FROM claims k
+		WHERE k.kind = 1 AND k.no = c.no AND k.lease_until >= $1)
+ORDER BY c.no LIMIT 1
 
 -- name: campaign_awaits_plan
 SELECT no FROM campaigns WHERE no = $1 AND status = 'in_progress' AND planned = 0
 
 -- name: campaign_planned
 UPDATE campaigns SET planned = 1, audience = $2, pending = $2, form = $3,
-	status = CASE WHEN $2 = 0 THEN 'completed' ELSE status END,
-	completed_at = CASE WHEN $2 = 0 THEN $4 ELSE completed_at END,
-	updated_at = CASE WHEN $2 = 0 THEN $4 ELSE updated_at END
+	status = CASE WHEN CAST($2 AS BIGINT) = 0 THEN 'completed' ELSE status END,
+	completed_at = CASE WHEN CAST($2 AS BIGINT) = 0 THEN $4 ELSE completed_at END,
+	updated_at = CASE WHEN CAST($2 AS BIGINT) = 0 THEN $4 ELSE updated_at END
 WHERE no = $1 AND status = 'in_progress' AND planned = 0
 
 -- name: campaign_progress
@@ -94,9 +97,9 @@ WHERE no = $1 AND status = 'in_progress' AND (stop_at IS NULL OR stop_at > $4)
 
 -- Listed users by id, from a position on; driven by the list.
 -- name: campaign_users_after
-SELECT u.uid FROM @rows(uid BIGINT) AS r CROSS JOIN users u
-WHERE u.uid = r.uid AND u.id > $1 ORDER BY u.id LIMIT $2
+SELECT u.uid FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid AND u.id > $1)
+ORDER BY u.id LIMIT $2
 
 -- name: campaign_users_before
-SELECT u.uid FROM @rows(uid BIGINT) AS r CROSS JOIN users u
-WHERE u.uid = r.uid AND u.id < $1 ORDER BY u.id DESC LIMIT $2
+SELECT u.uid FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid AND u.id < $1)
+ORDER BY u.id DESC LIMIT $2

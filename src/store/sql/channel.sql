@@ -14,11 +14,10 @@ SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at, c.team, c.c
        c.frozen, c.disabled, c.deleted_at,
        f.type, f.kind, f.prefix, f.suffix, u.id,
        p.sender, p.sender_mode, p.sender_visibility, r.ord
-FROM @rows(no BIGINT) AS r CROSS JOIN channels c
-LEFT JOIN forms f ON f.form = (c.no & 4095)
-LEFT JOIN users u ON u.uid = (c.no >> 12) AND c.cid IS NULL
-LEFT JOIN campaigns p ON p.no = c.origin
-WHERE c.no = r.no
+FROM @rows(no BIGINT) AS r @probe(channels c ON c.no = r.no)
+@left_probe(forms f ON f.form = (c.no & 4095))
+@left_probe(users u ON u.uid = (c.no >> 12) AND c.cid IS NULL)
+@left_probe(campaigns p ON p.no = c.origin)
 
 -- name: channel_insert
 INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen, disabled)
@@ -29,8 +28,8 @@ SELECT channel_template FROM campaigns WHERE no = $1
 
 -- name: channel_templates
 SELECT r.ord, p.channel_template
-FROM @rows(no BIGINT) AS r CROSS JOIN campaigns p
-WHERE p.no = r.no AND p.channel_template IS NOT NULL
+FROM @rows(no BIGINT) AS r
+@probe(campaigns p ON p.no = r.no AND p.channel_template IS NOT NULL)
 
 -- name: channel_last_message
 SELECT MAX(created_at) FROM messages WHERE channel = $1
@@ -59,7 +58,7 @@ FROM members WHERE channel = $1 AND uid = $2
 -- name: member_rows_of_user
 SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
        m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, r.ord
-FROM @rows(no BIGINT) AS r CROSS JOIN members m WHERE m.channel = r.no AND m.uid = $1
+FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no AND m.uid = $1)
 
 -- name: member_insert
 INSERT INTO members (channel, uid, role, created_at, hidden_at, archived_at, custom)

@@ -38,4 +38,4 @@ WHERE m.channel = $1 AND m.created_at > $2 AND m.deleted_at IS NULL
 ORDER BY m.created_at DESC, m.key DESC LIMIT $3
 
 -- name: read_ids
-SELECT r.ord, m.id FROM @rows(key BIGINT) AS r CROSS JOIN messages m WHERE m.key = r.key
+SELECT r.ord, m.id FROM @rows(key BIGINT) AS r @probe(messages m ON m.key = r.key)

@@ -29,12 +29,17 @@ UPDATE segments SET size = $2, size_due = 0 WHERE no = $1 AND updated_at = $3
 -- name: segment_delete
 UPDATE segments SET deleted_at = $2, updated_at = $2, size_due = 0 WHERE no = $1
 
+-- The first that waits to be counted and that nobody is counting.
 -- name: segment_size_due
-SELECT s.no FROM segments s WHERE s.size_due = 1 ORDER BY s.no LIMIT 1
+SELECT s.no FROM segments s
+WHERE s.size_due = 1 AND NOT EXISTS (SELECT 1 FROM claims k
+	WHERE k.kind = 2 AND k.no = s.no AND k.lease_until >= $1)
+ORDER BY s.no LIMIT 1
 
 -- The plus keeps engines from going through users_created: the rows are wanted in the order
 -- of the table.
 -- name: segment_all_users
+-- large
 SELECT u.uid FROM users u
 WHERE +u.created_at IS NOT NULL AND u.deleted_at IS NULL AND u.deactivated_at IS NULL
 ORDER BY u.uid
@@ -51,9 +56,11 @@ WHERE t.key >= $1 AND t.key < $2 ORDER BY t.key
 
 -- Both ends are included; ids are ASCII, so '~' is above all of them.
 -- name: segment_walk_up
+-- large
 SELECT u.uid, u.id FROM users u WHERE u.id >= $1 AND u.id <= $2 ORDER BY u.id
 
 -- name: segment_walk_down
+-- large
 SELECT u.uid, u.id FROM users u WHERE u.id >= $1 AND u.id <= $2 ORDER BY u.id DESC
 
 -- About how many rows users has: keys are dense.

@@ -5,8 +5,7 @@ SELECT uids FROM targets WHERE key = $1
 
 -- name: targets_get_many
 SELECT r.ord, t.uids
-FROM @rows(key BIGINT) AS r CROSS JOIN targets t
-WHERE t.key = r.key
+FROM @rows(key BIGINT) AS r @probe(targets t ON t.key = r.key)
 
 -- name: targets_scan
 SELECT key, uids FROM targets WHERE key BETWEEN $1 AND $2 ORDER BY key

@@ -16,19 +16,19 @@ FROM users u WHERE u.uid = $1
 SELECT u.uid, u.id, u.name, u.image, u.role, u.language, u.teams, u.custom, u.extra,
        u.created_at, u.updated_at, u.last_active, u.deactivated_at, u.deleted_at,
        u.revoked_before, r.ord
-FROM @rows(uid BIGINT) AS r CROSS JOIN users u WHERE u.uid = r.uid
+FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
 
 -- The users_id index alone answers this one.
 -- name: user_resolve
-SELECT r.ord, u.uid FROM @rows(id TEXT) AS r CROSS JOIN users u WHERE u.id = r.id
+SELECT r.ord, u.uid FROM @rows(id TEXT) AS r @probe(users u ON u.id = r.id)
 
 -- name: user_ids
-SELECT r.ord, u.id FROM @rows(uid BIGINT) AS r CROSS JOIN users u WHERE u.uid = r.uid
+SELECT r.ord, u.id FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
 
 -- What an upsert or a deletion must know of the row that is there.
 -- name: user_marks
 SELECT r.ord, u.created_at, u.last_active, u.deactivated_at, u.deleted_at, u.revoked_before
-FROM @rows(uid BIGINT) AS r CROSS JOIN users u WHERE u.uid = r.uid
+FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
 
 -- name: user_mention
 INSERT INTO users (uid, id) SELECT r.uid, r.id FROM @rows(uid BIGINT, id TEXT) AS r

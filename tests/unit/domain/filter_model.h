@@ -114,40 +114,31 @@ maybe(json_t *v)
 	return json_null();
 }
 
-static void
-bind_json(sqlite3_stmt *s, int i, const json_t *v)
+static struct val
+value_of_json(struct fixture *f, const json_t *v)
 {
-	struct arena a;
-	struct str text;
-
-	arena_init(&a, 1024, SIZE_MAX);
-	text = jr_dump(&a, v);
 	if (json_is_string(v))
-		sqlite3_bind_text(s, i, json_string_value(v), -1, SQLITE_TRANSIENT);
-	else if (json_is_integer(v))
-		sqlite3_bind_int64(s, i, json_integer_value(v));
-	else if (json_is_boolean(v))
-		sqlite3_bind_int64(s, i, json_is_true(v));
-	else if (!json_is_null(v))
-		sqlite3_bind_text(s, i, text.p, (int)text.n, SQLITE_TRANSIENT);
-	arena_fini(&a);
+		return V_TEXT(str_of(json_string_value(v)));
+	if (json_is_integer(v))
+		return V_INT(json_integer_value(v));
+	if (json_is_boolean(v))
+		return V_INT(json_is_true(v));
+	return json_is_null(v) ? V_NULL : V_TEXT(jr_dump(&f->arena, v));
 }
 
 static void
-insert(sqlite3 *h, const char *sql, int64_t key, json_t **values, int n)
+insert(struct fixture *f, const char *sql, int64_t key, json_t **values, size_t n)
 {
-	sqlite3_stmt *s;
+	struct val vals[16] = {V_INT(key)};
 
-	assert_int_equal(SQLITE_OK, sqlite3_prepare_v2(h, sql, -1, &s, NULL));
-	sqlite3_bind_int64(s, 1, key);
-	for (int i = 0; i < n; i++)
-		bind_json(s, i + 2, values[i]);
-	assert_int_equal(SQLITE_DONE, sqlite3_step(s));
-	sqlite3_finalize(s);
+	assert_true(n < ARRAY_LEN(vals));
+	for (size_t i = 0; i < n; i++)
+		vals[i + 1] = value_of_json(f, values[i]);
+	sql_run(f->db, sql, (struct args){vals, n + 1});
 }
 
 static void
-make_user(sqlite3 *h, struct person *p, int64_t uid)
+make_user(struct fixture *f, struct person *p, int64_t uid)
 {
 	json_t *custom = random_custom(), *roles = random_list(2, true), *role;
 	json_t *values[] = {NULL, maybe(json_string(word())),
@@ -159,17 +150,17 @@ make_user(sqlite3 *h, struct person *p, int64_t uid)
 
 	snprintf(p->id, sizeof(p->id), "%c%d", "abB"[below(3)], (int)uid);
 	values[0] = json_string(p->id);
-	insert(h,
+	insert(f,
 		"INSERT INTO users (uid, id, name, created_at, updated_at, last_active, teams, "
-		"custom) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		"custom) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		uid, values, 7);
 	json_array_foreach(roles, i, role)
 	{
 		json_t *row[] = {json_integer((json_int_t)i), role};
 
-		insert(h,
+		insert(f,
 			"INSERT INTO members (channel, uid, role, created_at) "
-			"VALUES (?1, ?2, ?3, 0)",
+			"VALUES ($1, $2, $3, 0)",
 			uid, row, 2);
 		json_decref(row[0]);
 	}

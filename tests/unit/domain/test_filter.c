@@ -337,16 +337,11 @@ setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	void *f;
-	sqlite3 *h;
 
 	fixture_setup(&f);
 	w->f = f;
-	assert_int_equal(SQLITE_OK, sqlite3_open(w->f->path, &h));
-	sqlite3_exec(h, "BEGIN", NULL, NULL, NULL);
 	for (size_t i = 0; i < USERS; i++)
-		make_user(h, &w->users[i], (int64_t)i + 1);
-	assert_int_equal(SQLITE_OK, sqlite3_exec(h, "COMMIT", NULL, NULL, NULL));
-	sqlite3_close(h);
+		make_user(w->f, &w->users[i], (int64_t)i + 1);
 	*state = w;
 	return 0;
 }

@@ -80,8 +80,8 @@ what_a_dead_planner_left_is_dropped(void **state)
 		sql_run(f->db,
 			"INSERT INTO batches (campaign, seq, first_ord, n, first_key, uids, "
 			"state, fence, lease_until) "
-			"VALUES ($1, $2, $2, 1, 1000000 + $2, x'0105', 0, 0, 0)",
-			ARGS(V_INT(c), V_INT(seq)));
+			"VALUES ($1, $2, $2, 1, 1000000 + $2, $3, 0, 0, 0)",
+			ARGS(V_INT(c), V_INT(seq), V_BLOB(STR("\x01\x05"))));
 	assert_true(plan(f, c, 5, 2, 2));
 	check_plan(f, c, 5, 2, 2, &first);
 	check_plan(f, other, 3, 1, 1, &first);
@@ -270,8 +270,8 @@ nothing_to_claim(void **state)
 	sql_run(f->db,
 		"INSERT INTO batches (campaign, seq, first_ord, n, first_key, uids, state, "
 		"fence, "
-		"lease_until) VALUES ($1, 0, 0, 1, 999, x'0105', 0, 0, 0)",
-		ARGS(V_INT(unplanned)));
+		"lease_until) VALUES ($1, 0, 0, 1, 999, $2, 0, 0, 0)",
+		ARGS(V_INT(unplanned), V_BLOB(STR("\x01\x05"))));
 	claims_none(f);
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 
 #include "../unit_store.h"

@@ -92,7 +92,7 @@ rows_of_all_types(void **state)
 	/* The arrays come behind the parameters. */
 	becomes(sql, PG,
 		"INSERT INTO t SELECT $2, r.a FROM "
-		"(SELECT ord - 1 AS ord, a, b, c::jsonb, d FROM unnest($3::bigint[], "
+		"(SELECT ord - 1 AS ord, a, b, c::json, d FROM unnest($3::bigint[], "
 		"$4::text[], $5::text[], $6::bytea[]) WITH ORDINALITY AS x(a, b, c, d, ord)) "
 		"AS r WHERE $1");
 	becomes("SELECT 1 FROM @rows(a BIGINT) AS r", PG,
@@ -160,9 +160,9 @@ files_become_a_table(void **state)
 	contains("out.h", "\tSQL_ONE, /* a.sql */\n\tSQL_BOTH, /* a.sql */\n"
 			  "\tSQL_ALONE, /* b.sql */\n\tSQL_COUNT\n");
 	contains("out.c", "{\"one\",\n\t\"SELECT \\\"a\\\\b\\\" FROM t WHERE x = ?2\",\n"
-			  "\t\"SELECT \\\"a\\\\b\\\" FROM t WHERE x = $2\",\n\t2},");
+			  "\t\"SELECT \\\"a\\\\b\\\" FROM t WHERE x = $2\",\n\t2, 0},");
 	contains("out.c", "{\"both\",\n\t\"SELECT 1\",\n\t\"SELECT 2, $1\",");
-	contains("out.c", "{\"alone\",\n\tNULL,\n\t\"SELECT 3\",\n\t0},");
+	contains("out.c", "{\"alone\",\n\tNULL,\n\t\"SELECT 3\",\n\t0, 0},");
 	free(files[0]);
 	free(files[1]);
 }
@@ -177,8 +177,8 @@ comments_have_no_parameters(void **state)
 
 	(void)state;
 	assert_int_equal(run(&file, 1, said), 0);
-	contains("out.c", "{\"one\",\n\t\"SELECT ?1\",\n\t\"SELECT $1\",\n\t1},");
-	contains("out.c", "\"SELECT $1, $2\",\n\t2},");
+	contains("out.c", "{\"one\",\n\t\"SELECT ?1\",\n\t\"SELECT $1\",\n\t1, 0},");
+	contains("out.c", "\"SELECT $1, $2\",\n\t2, 0},");
 	free(file);
 }
 

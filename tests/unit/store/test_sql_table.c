@@ -15,6 +15,7 @@ static const struct {
 	{SQL_APP_COUNT, "there is one row"},
 	{SQL_CHANNEL_ANY, "in the order of the key, with a LIMIT"},
 	{SQL_CHANNEL_ORIGINS_OF_MEMBER, "the same"},
+	{SQL_CLAIM_RELEASE_ALL, "once, at the start"},
 	{SQL_SEGMENT_ALL_USERS, "all users are what is asked for"},
 };
 
@@ -213,7 +214,7 @@ hot_statements_use_their_index(void **state)
 		{SQL_CAMPAIGN_PROGRESS, {"campaigns USING INTEGER PRIMARY KEY"}},
 		{SQL_CAMPAIGN_BY_ID, {"campaigns USING INDEX campaigns_id"}},
 		{SQL_CAMPAIGN_BY_NO, {"campaigns USING INTEGER PRIMARY KEY"}},
-		{SQL_CAMPAIGN_UNPLANNED, {"campaigns USING INDEX campaigns_active"}},
+		{SQL_CAMPAIGN_UNPLANNED, {"c USING INDEX campaigns_active"}},
 		{SQL_MESSAGE_BY_KEY, {"m USING INTEGER PRIMARY KEY", "batches_first_key"}},
 		{SQL_MESSAGE_BY_ID, {"m USING INDEX messages_id", "batches_first_key"}},
 		{SQL_MESSAGE_BEFORE, {"m USING INDEX messages_channel", "batches_first_key"}},

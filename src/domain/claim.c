@@ -1,0 +1,82 @@
+/* claim – takes, renews and gives back claims. */
+#include "domain/claim.h"
+
+#include "base/err.h"
+#include "store/db.h"
+
+struct taking {
+	struct claim *claim;
+	bool got;
+};
+
+static bool
+take(struct db *w, void *arg, struct err *e)
+{
+	struct taking *t = arg;
+	struct claim *c = t->claim;
+	int64_t now;
+
+	return db_now(w, &now, e) && db_get_int(w, SQL_CLAIM_TAKE,
+					     ARGS(V_INT(c->kind), V_INT(c->no), V_INT(now),
+						     V_INT(c->lease_ms * 1000)),
+					     &c->fence, &t->got, e);
+}
+
+bool
+claim_take(struct db *db, enum claim_kind kind, int64_t no, int64_t lease_ms, struct claim *out,
+	bool *got, struct err *e)
+{
+	struct taking t = {.claim = out};
+
+	*out = (struct claim){.kind = kind, .no = no, .lease_ms = lease_ms};
+	if (!db_write_beside(db, take, &t, e))
+		return false;
+	*got = t.got;
+	return true;
+}
+
+static bool
+set_lease(struct db *w, const struct claim *c, int64_t until, int64_t *changed, struct err *e)
+{
+	return db_exec(w, SQL_CLAIM_SET_LEASE,
+		ARGS(V_INT(c->kind), V_INT(c->no), V_INT(c->fence), V_INT(until)), NO_BULK,
+		changed, e);
+}
+
+bool
+claim_keep(struct db *w, const struct claim *c, struct err *e)
+{
+	int64_t now, changed;
+
+	if (!db_now(w, &now, e) || !set_lease(w, c, now + c->lease_ms * 1000, &changed, e))
+		return false;
+	return changed == 1 || fail(e, ERR_STALE, "the claim moved on");
+}
+
+static bool
+drop(struct db *w, void *arg, struct err *e)
+{
+	return set_lease(w, arg, 0, NULL, e);
+}
+
+void
+claim_drop(struct db *db, const struct claim *c)
+{
+	struct claim copy = *c;
+	struct err ignored;
+
+	if (!db_write_beside(db, drop, &copy, &ignored))
+		return;
+}
+
+static bool
+release(struct db *w, void *arg UNUSED, struct err *e)
+{
+	return db_exec(w, SQL_CLAIM_RELEASE_ALL, NO_ARGS, NO_BULK, NULL, e);
+}
+
+bool
+claim_release_all(struct db *db, struct err *e)
+{
+	return db_write(db, release, NULL, e);
+}

@@ -1,0 +1,295 @@
+/* pg_conn – connections to PostgreSQL: made, set up, lost, made again; what went wrong. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/crypt.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "store/pg.h"
+
+/* Pauses between attempts to reconnect: doubled from the first to the last, then each time a
+ * random half less, so that many connections do not come back in one moment. */
+#define FIRST_PAUSE_MS 50
+#define LAST_PAUSE_MS  2000
+
+/* What holds for a whole session.
+ *
+ * Plans: arrays of a batch must drive index look-ups.  A plan made before a table was first
+ * analysed takes it for small and scans or hashes it, which is slower by orders of magnitude
+ * once it has grown, and the plan is kept.  Every statement of ours has an index to walk, so
+ * the other ways are switched off for good, and one generic plan is made per statement.
+ * enable_seqscan = off is a price and not a ban: where no index helps (filters on custom
+ * data) tables are still read through.
+ *
+ * Writing: only db_write() says READ WRITE; what stands outside of it cannot write by mistake,
+ * and may be asked twice.
+ *
+ * Time limits: a process that was stopped inside a transaction holds rows that others wait
+ * for; the server ends it after some seconds, soon enough for the takeover that
+ * reliability.md promises (lease + 5 s). */
+#define SESSION                                                                            \
+	"SELECT set_config('synchronous_commit', 'on', false)"                             \
+	"  WHERE current_setting('synchronous_commit') = 'off';"                           \
+	"SET client_min_messages = error; SET plan_cache_mode = force_generic_plan;"       \
+	"SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;" \
+	"SET enable_material = off;"                                                       \
+	"SET jit = off; SET cursor_tuple_fraction = 1;"                                    \
+	"SET default_transaction_read_only = on;"                                          \
+	"SET statement_timeout = '300s'; SET lock_timeout = '30s';"                        \
+	"SET idle_in_transaction_session_timeout = '4s'"
+
+/* ---- pauses --------------------------------------------------------------------------- */
+
+/* Between half of ${max} and ${max}. */
+static int64_t
+jitter(int64_t max)
+{
+	uint32_t r;
+
+	crypt_random(&r, sizeof(r));
+	return max / 2 + (int64_t)(r % (uint32_t)(max / 2 + 1));
+}
+
+void
+pg_sleep(int64_t max_ms)
+{
+	int64_t ms = jitter(max_ms);
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+
+	while (nanosleep(&t, &t) != 0)
+		continue;
+}
+
+/* ---- messages -------------------------------------------------------------------------- */
+
+/* The first line, which is what fits into one line of a log.  libpq never puts passwords
+ * into its messages. */
+static struct str
+first_line(const char *text)
+{
+	struct str s = str_of(text == NULL ? "" : text);
+
+	s.n = str_find(s, '\n', 0);
+	while (s.n > 0 && s.p[s.n - 1] == ' ')
+		s.n--;
+	return s;
+}
+
+static const char *
+option(const PQconninfoOption *all, const char *name)
+{
+	for (; all->keyword != NULL; all++)
+		if (strcmp(all->keyword, name) == 0)
+			return all->val;
+	return NULL;
+}
+
+/* An own function, since libpq's message about a malformed URL repeats it. */
+char *
+pg_show(const char *url, struct err *e)
+{
+	PQconninfoOption *all = PQconninfoParse(url, NULL);
+	const char *host, *port, *name, *user;
+	struct buf b;
+
+	if (all == NULL) {
+		fail(e, ERR_INPUT,
+			"store: the URL is malformed; expected "
+			"postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+		return NULL;
+	}
+	host = option(all, "host");
+	port = option(all, "port");
+	name = option(all, "dbname");
+	user = option(all, "user");
+	buf_init(&b, NULL, 128);
+	buf_printf(&b, "postgresql://%s%s%s%s%s/%s", user ? user : "", user ? "@" : "",
+		host ? host : "", port ? ":" : "", port ? port : "", name ? name : "");
+	buf_char(&b, '\0');
+	PQconninfoFree(all);
+	return b.p;
+}
+
+/* Failures of connecting that another attempt may not have. */
+static bool
+may_pass(const char *message)
+{
+	static const char *const passing[] = {"starting up", "shutting down",
+		"in recovery mode", "too many clients", "connection slots",
+		"too many connections", "not yet accepting"};
+
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		if (strstr(message, passing[i]) != NULL)
+			return true;
+	return strstr(message, "FATAL:") == NULL && strstr(message, "fe_sendauth") == NULL;
+}
+
+bool
+pg_is_lost(const struct pg_db *d)
+{
+	return d->conn == NULL || PQstatus(d->conn) == CONNECTION_BAD;
+}
+
+bool
+pg_fail(struct pg_db *d, PGresult *res, const char *what, struct err *e)
+{
+	const char *state = res == NULL ? NULL : PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *primary =
+		res == NULL ? NULL : PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	struct str text = first_line(primary != NULL ? primary : PQerrorMessage(d->conn));
+	bool lost = pg_is_lost(d);
+
+	if (state == NULL)
+		state = "";
+	if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
+		d->again = true;
+	if (lost)
+		fail(e, ERR_STORE, "the connection to the database was lost: %.*s",
+			STR_ARG(text));
+	else if (strcmp(state, "57014") == 0 && d->deadline != 0 && d->tx != PG_TX_WRITE)
+		fail(e, ERR_TIMEOUT, "the query takes too long; narrow the filter");
+	else if (strcmp(state, "23505") == 0)
+		fail(e, ERR_STALE, "%s: %.*s", what, STR_ARG(text));
+	else
+		fail(e, ERR_STORE, "%s: %.*s%s%s%s", what, STR_ARG(text), *state ? " (" : "",
+			state, *state ? ")" : "");
+	PQclear(res);
+	return false;
+}
+
+static void
+cancel(PGconn *conn)
+{
+	PGcancel *c = PQgetCancel(conn);
+	char why[256];
+
+	if (c == NULL)
+		return;
+	/* It may have ended meanwhile; the result tells. */
+	if (!PQcancel(c, why, sizeof(why)))
+		why[0] = '\0';
+	PQfreeCancel(c);
+}
+
+/* Waits until something can be read, or the deadline; false: it passed. */
+static bool
+wait_until(const struct pg_db *d)
+{
+	struct pollfd p = {.fd = PQsocket(d->conn), .events = POLLIN};
+	int64_t left = (d->deadline - clock_mono_us()) / 1000 + 1;
+
+	return left > 0 && poll(&p, 1, (int)MIN_OF(left, 60000)) != 0;
+}
+
+PGresult *
+pg_result(struct pg_db *d, int sent)
+{
+	PGresult *last = NULL, *res;
+	bool waits = d->deadline != 0 && d->tx != PG_TX_WRITE;
+
+	if (!sent)
+		return NULL;
+	while (waits && PQisBusy(d->conn)) {
+		waits = wait_until(d);
+		if (!waits)
+			cancel(d->conn);
+		else if (!PQconsumeInput(d->conn))
+			break;
+	}
+	while ((res = PQgetResult(d->conn)) != NULL) {
+		PQclear(last);
+		last = res;
+	}
+	return last;
+}
+
+bool
+pg_run(struct pg_db *d, const char *sql, struct err *e)
+{
+	PGresult *res = PQexec(d->conn, sql);
+	ExecStatusType status = PQresultStatus(res);
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+		return pg_fail(d, res, "store", e);
+	PQclear(res);
+	return true;
+}
+
+/* ---- connecting ------------------------------------------------------------------------ */
+
+/* Notices would go to standard error line by line. */
+static void
+ignore_notice(void *arg UNUSED, const PGresult *res UNUSED)
+{
+}
+
+/* What the URL does not say, so that a peer that vanished is noticed within seconds. */
+PGconn *
+pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e)
+{
+	static const char *const names[] = {"fallback_application_name", "connect_timeout",
+		"keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "dbname", "client_encoding", NULL};
+	const char *const values[] = {
+		"fanfare", "5", "5", "2", "3", "10000", url, "UTF8", NULL};
+	PGconn *conn = PQconnectdbParams(names, values, 1);
+	struct str text;
+
+	*hopeless = false;
+	if (conn == NULL)
+		panic("out of memory");
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	if (PQstatus(conn) == CONNECTION_OK) {
+		PGresult *res = PQexec(conn, SESSION);
+		bool ok = PQresultStatus(res) == PGRES_COMMAND_OK;
+
+		PQclear(res);
+		if (ok)
+			return conn;
+	}
+	text = first_line(PQerrorMessage(conn));
+	*hopeless = PQstatus(conn) == CONNECTION_OK || !may_pass(PQerrorMessage(conn));
+	fail(e, ERR_STORE, "store %s: %.*s", shown, STR_ARG(text));
+	PQfinish(conn);
+	return NULL;
+}
+
+void
+pg_disconnect(struct pg_db *d)
+{
+	for (int i = 0; i < SQL_COUNT; i++)
+		free(d->stmts[i].types);
+	memset(d->stmts, 0, sizeof(d->stmts));
+	PQfinish(d->conn);
+	d->conn = NULL;
+}
+
+bool
+pg_ready(struct pg_db *d, struct err *e)
+{
+	const struct pg_store *s = (const struct pg_store *)d->base.store;
+	bool hopeless;
+	int64_t pause;
+
+	if (!pg_is_lost(d))
+		return true;
+	if (d->conn != NULL)
+		pg_disconnect(d);
+	if (d->failures > 0 && clock_mono_us() < d->next_try)
+		return fail(e, ERR_STORE, "store %s: cannot be reached; trying again soon",
+			s->shown);
+	d->conn = pg_connect(s->url, s->shown, &hopeless, e);
+	if (d->conn != NULL) {
+		d->failures = 0;
+		return true;
+	}
+	pause = jitter(MIN_OF(
+		(int64_t)FIRST_PAUSE_MS << MIN_OF(d->failures, 10), (int64_t)LAST_PAUSE_MS));
+	d->failures++;
+	d->next_try = clock_mono_us() + pause * 1000;
+	return false;
+}

@@ -1,0 +1,162 @@
+/* pg_migrate – checks a PostgreSQL database and applies the numbered schema steps to it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "store/pg.h"
+
+#define MIN_VERSION 150000
+
+/* The schema's words in PostgreSQL.  Ids and texts compare by bytes, as everywhere in the
+ * program; JSON keeps documents as they were written (003_functions_pg.sql). */
+static const struct {
+	struct str word, means;
+} words[] = {
+	{STR_INIT("KEY@"), STR_INIT("BIGINT PRIMARY KEY")},
+	{STR_INIT("BLOB@"), STR_INIT("BYTEA")},
+	{STR_INIT("JSON@"), STR_INIT("JSON")},
+	{STR_INIT("CLUSTERED@"), STR_INIT("")},
+	{STR_INIT(" TEXT"), STR_INIT(" TEXT COLLATE \"C\"")},
+};
+
+static void
+translate(struct str sql, struct buf *out)
+{
+	/* Written for PostgreSQL alone: as it stands. */
+	if (str_starts(sql, STR("-- only:"))) {
+		buf_str(out, sql);
+		return;
+	}
+	for (size_t i = 0; i < sql.n;) {
+		struct str rest = str_sub(sql, i, sql.n - i);
+		size_t w = 0;
+
+		while (w < ARRAY_LEN(words) && !str_starts(rest, words[w].word))
+			w++;
+		if (w < ARRAY_LEN(words)) {
+			buf_str(out, words[w].means);
+			i += words[w].word.n;
+		} else {
+			buf_char(out, sql.p[i++]);
+		}
+	}
+}
+
+static const char *
+shown(const struct pg_db *d)
+{
+	return ((const struct pg_store *)d->base.store)->shown;
+}
+
+/* One integer in the first row. */
+static bool
+get_int(struct pg_db *d, const char *sql, int *out, struct err *e)
+{
+	PGresult *res = PQexec(d->conn, sql);
+
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		return pg_fail(d, res, "store", e);
+	*out = PQntuples(res) > 0 ? atoi(PQgetvalue(res, 0, 0)) : 0;
+	PQclear(res);
+	return true;
+}
+
+static bool
+check_server(struct pg_db *d, struct err *e)
+{
+	int version = PQserverVersion(d->conn);
+	const char *encoding = PQparameterStatus(d->conn, "server_encoding");
+
+	if (version < MIN_VERSION)
+		return fail(e, ERR_STORE,
+			"store %s: is PostgreSQL %d; version 15 or newer is needed", shown(d),
+			version / 10000);
+	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
+		return fail(e, ERR_STORE, "store %s: has the encoding %s; UTF8 is needed",
+			shown(d), encoding ? encoding : "?");
+	return true;
+}
+
+/* 0: an empty database. */
+static bool
+version_get(struct pg_db *d, int *version, struct err *e)
+{
+	int exists = 0, others = 0;
+
+	*version = 0;
+	if (!get_int(d, "SELECT (to_regclass('schema_version') IS NOT NULL)::int", &exists, e))
+		return false;
+	if (exists)
+		return get_int(
+			d, "SELECT COALESCE(MAX(version), 0) FROM schema_version", version, e);
+	if (!get_int(d, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema()",
+		    &others, e))
+		return false;
+	return others == 0 || fail(e, ERR_STORE,
+				      "store %s: holds tables of something else; Fanfare "
+				      "needs a database (or schema) of its own",
+				      shown(d));
+}
+
+static bool
+step_apply(struct pg_db *d, int version, struct err *e)
+{
+	struct err ignored;
+	struct buf sql;
+	bool ok;
+
+	buf_init(&sql, NULL, 16384);
+	buf_printf(&sql,
+		"BEGIN READ WRITE;"
+		"CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL);"
+		"INSERT INTO schema_version VALUES (%d);",
+		version);
+	if (sql_steps[version - 1].pg != NULL)
+		translate(str_of(sql_steps[version - 1].pg), &sql);
+	buf_str(&sql, STR("; COMMIT"));
+	buf_char(&sql, '\0');
+	ok = pg_run(d, sql.p, e);
+	if (!ok && !pg_is_lost(d) && !pg_run(d, "ROLLBACK", &ignored))
+		ok = false;
+	buf_free(&sql);
+	return ok;
+}
+
+static bool
+apply_all(struct pg_db *d, int version, struct err *e)
+{
+	while (version < sql_nsteps)
+		if (!step_apply(d, ++version, e))
+			return false;
+	return true;
+}
+
+bool
+pg_migrate(struct pg_db *d, struct err *e)
+{
+	struct err ignored;
+	int version;
+	bool ok;
+
+	if (!check_server(d, e) || !version_get(d, &version, e))
+		return false;
+	if (version < sql_nsteps) {
+		/* Others may be at it; the version is looked at again once it is our turn. */
+		if (!pg_run(d,
+			    "SET lock_timeout = 0; SET statement_timeout = 0;"
+			    "SELECT pg_advisory_lock(" PG_LOCK_MIGRATE ")",
+			    e))
+			return false;
+		ok = version_get(d, &version, e) && apply_all(d, version, e);
+		if (!pg_is_lost(d) &&
+			!pg_run(d, "SELECT pg_advisory_unlock(" PG_LOCK_MIGRATE ")", &ignored))
+			ok = false;
+		if (!ok)
+			return false;
+	}
+	if (version > sql_nsteps)
+		return fail(e, ERR_STORE,
+			"store %s: has schema version %d, newer than this program knows (%d)",
+			shown(d), version, sql_nsteps);
+	return true;
+}
