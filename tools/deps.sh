@@ -33,12 +33,14 @@ packages() {
 	libmicrohttpd-dev
 	libjansson-dev
 	libsqlite3-dev
+	libpq-dev
 	libssl-dev
 	libcurl4-openssl-dev|libcurl4-gnutls-dev
 	END
 	case $what in test)
 		echo libcmocka-dev
 		echo sqlite3
+		echo postgresql
 		command -v python3 >/dev/null || echo python3
 		node_is_good || echo nodejs
 		command -v npm >/dev/null || echo npm
@@ -125,7 +127,7 @@ else
 	for tool in cc meson ninja pkg-config; do
 		command -v $tool >/dev/null || { echo "deps: $tool is missing" >&2; exit 1; }
 	done
-	for lib in libmicrohttpd jansson sqlite3 libcrypto libcurl; do
+	for lib in libmicrohttpd jansson sqlite3 libpq libcrypto libcurl; do
 		pkg-config --exists $lib || { echo "deps: $lib is missing" >&2; exit 1; }
 	done
 fi

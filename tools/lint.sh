@@ -41,7 +41,7 @@ headers() {
 	for h in $(cd src && ls ./*/*.h); do
 		echo "#include \"${h#./}\"" |
 			cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Isrc -I"$build/src" \
-				-fsyntax-only -x c - || bad=1
+				$(pkg-config --cflags libpq) -fsyntax-only -x c - || bad=1
 	done
 	return $bad
 }
@@ -68,7 +68,7 @@ tidy() {
 	find "$@" -name '*.c' -print0 | xargs -0 -P "$(nproc)" -I '{}' \
 		"$(newest clang-tidy)" --quiet --warnings-as-errors='*' --checks="$checks" '{}' -- \
 		-std=gnu17 -D_GNU_SOURCE -DFANFARE_VERSION='"lint"' -Isrc -I"$build/src" \
-		$(pkg-config --cflags libmicrohttpd jansson sqlite3 libcrypto libcurl)
+		$(pkg-config --cflags libmicrohttpd jansson sqlite3 libpq libcrypto libcurl)
 }
 
 check "floors" tools/floors.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # test – runs every suite against the build in $1; the last line is "N passed, N failed".
-# SUITES="unit api" picks some.  A suite that ran nothing counts as a failure.
+# SUITES="unit api" picks some; those named …_pg are the same suites on PostgreSQL.  A suite that ran nothing counts as a failure.
 set -u
 cd "$(dirname "$0")/.."
 build=${1:-build}
@@ -14,16 +14,19 @@ count() { # name passed failed
 		echo "$1: ran nothing"
 		set -- "$1" 0 1
 	fi
-	printf '%-6s %5d passed, %d failed\n' "$1:" "$2" "$3"
+	printf '%-8s %5d passed, %d failed\n' "$1:" "$2" "$3"
 	passed=$((passed + $2))
 	failed=$((failed + $3))
 }
 
 # One line per test program in TAP; what is not a line "ok" is shown.
-suite_unit() {
+suite_unit() { # name suites-of-meson…
 	rm -f "$build"/meson-logs/testlog.junit.xml
-	meson test -C "$build" --suite unit --print-errorlogs >"$out/unit.log" 2>&1 ||
-		cat "$out/unit.log"
+	name=$1
+	shift
+	# shellcheck disable=SC2046
+	meson test -C "$build" $(printf ' --suite %s' "$@") --print-errorlogs >"$out/$name.log" 2>&1 ||
+		cat "$out/$name.log"
 	set -- $(python3 - "$build/meson-logs/testlog.junit.xml" 2>/dev/null <<-'END'
 		import sys
 		import xml.etree.ElementTree as tree
@@ -36,19 +39,38 @@ suite_unit() {
 		print(good, bad)
 		END
 	)
-	count unit "${1:-0}" "${2:-0}"
+	count "$name" "${1:-0}" "${2:-0}"
 }
 
 # The stock clients against the real binary.
-suite_api() {
+suite_api() { # name
+	name=$1
 	FANFARE_BIN=$(cd "$build" && pwd)/fanfare node --test --test-reporter=spec \
 		--test-reporter-destination=stdout --test-reporter=tap \
-		--test-reporter-destination="$out/api.tap" tests/api/*.test.mjs >"$out/api.log" 2>&1 ||
-		cat "$out/api.log"
+		--test-reporter-destination="$out/$1.tap" tests/api/*.test.mjs >"$out/$1.log" 2>&1 ||
+		cat "$out/$1.log"
 	set -- $(awk '
 		/^# (pass|fail|cancelled) [0-9]+$/ { n[$2] = $3 }
-		END { print n["pass"] + 0, n["fail"] + n["cancelled"] }' "$out/api.tap")
-	count api "${1:-0}" "${2:-0}"
+		END { print n["pass"] + 0, n["fail"] + n["cancelled"] }' "$out/$name.tap")
+	count "$name" "${1:-0}" "${2:-0}"
+}
+
+# A suite again, on a throw-away PostgreSQL that lives as long as it.
+on_pg() { # suite name arguments…
+	pg=$(mktemp -d /tmp/fanfare-pg-XXXXXX) && chmod 755 "$pg" || exit 1
+	FANFARE_TEST_PG=$(tests/lib/pg.sh start "$pg/pg")
+	status=$?
+	if [ $status = 77 ]; then
+		echo "$2: SKIPPED, PostgreSQL is not installed and cannot be"
+	elif [ $status = 0 ]; then
+		export FANFARE_TEST_PG
+		"$@"
+	else
+		count "$2" 0 1
+	fi
+	unset FANFARE_TEST_PG
+	[ $status != 0 ] || tests/lib/pg.sh stop "$pg/pg"
+	rm -rf "$pg"
 }
 
 # Any other suite is a script tests/NAME/run.sh BUILD that ends with the same last line.
@@ -69,10 +91,12 @@ suite_script() {
 	count "$1" "$p" "$f"
 }
 
-for suite in ${SUITES:-unit api cli crash}; do
+for suite in ${SUITES:-unit unit_pg api api_pg cli crash}; do
 	case $suite in
-	unit) suite_unit ;;
-	api) suite_api ;;
+	unit) suite_unit unit unit ;;
+	api) suite_api api ;;
+	unit_pg) on_pg suite_unit unit_pg domain engine ;;
+	api_pg) on_pg suite_api api_pg ;;
 	*) [ ! -x "tests/$suite/run.sh" ] || suite_script "$suite" ;;
 	esac
 done

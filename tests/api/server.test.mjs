@@ -1,6 +1,5 @@
 /* server – the process: its first start, its store, its signals, its connections. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -10,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { assertError, assertOk, call, jsClient, rawClient, serverToken } from './lib/clients.mjs';
 import { countMessages, ended, getCampaign, ids, makeCampaign, makeUsers, send, startCampaign }
 	from './lib/fixtures.mjs';
-import { Server, run, tempDir } from './lib/server.mjs';
+import { ON_PG, Server, run, tempDir } from './lib/server.mjs';
 import { until } from './lib/wait.mjs';
 
 /* Ends what a test started, whatever became of the test. */
@@ -79,13 +78,50 @@ describe('first start', () => {
 });
 
 describe('the store', () => {
-	test('a second process is refused, the first goes on', () => using(new Server(),
-		async (server) => {
+	test('a second process is refused, the first goes on', { skip: ON_PG }, () => using(
+		new Server(), async (server) => {
 			await server.start();
 			const rival = new Server({ dir: server.dir });
 			assert.match(await refusal(rival), /fanfare\.db/);
 			assertOk(await rawClient(server).post('/campaigns/query', {}), 201);
 		}));
+
+	test('a second process serves the same data', { skip: !ON_PG }, () => using(new Server(),
+		async (server) => {
+			await server.start();
+			await using(new Server({ beside: server }), async (second) => {
+				await second.start();
+				await makeUsers(rawClient(server), ['shared']);
+				assert.equal((await jsClient(second).queryUsers({ id: 'shared' })).users.length, 1);
+			});
+		}));
+
+	test('several processes may start at once on an empty store', { skip: !ON_PG }, () => using(
+		new Server(), async (server) => {
+			const others = [1, 2, 3].map(() => new Server({ beside: server }));
+			try {
+				await Promise.all([server, ...others].map((one) => one.start()));
+				await makeUsers(rawClient(server), ['first']);
+				for (const one of others)
+					assert.equal((await jsClient(one).queryUsers({ id: 'first' })).users.length, 1);
+			} finally {
+				await Promise.all(others.map((one) => one.close()));
+			}
+		}));
+
+	test('a database that is not there, a wrong password, no server: one line, no secret',
+		{ skip: !ON_PG }, async () => {
+			const url = new URL(process.env.FANFARE_TEST_PG);
+			const at = `${url.host}/nosuchdatabase`;
+			for (const store of [`postgresql://${url.username}:hunter2@${at}`,
+				'postgresql://u:hunter2@127.0.0.1:1/x', 'postgres://u:hunter2@[::1', 'pg://u:hunter2@h/x'])
+				await using(new Server({ env: { FANFARE_STORE: store, FANFARE_STORE_WAIT: 0 } }),
+					async (server) => {
+						const stderr = await refusal(server);
+						assert.doesNotMatch(stderr, /hunter2/);
+						assert.equal(stderr.trim().split('\n').length, 1, stderr);
+					});
+		});
 
 	test('after kill -9 the lock is free', () => using(new Server(), async (server) => {
 		await server.start();
@@ -99,17 +135,13 @@ describe('the store', () => {
 			await server.start();
 			await makeUsers(rawClient(server), ['old']);
 			await server.stop();
-			const sqlite = (sql) => {
-				const out = spawnSync('sqlite3', [server.file, sql], { encoding: 'utf8' });
-				assert.equal(out.status, 0, out.stderr ?? `${out.error}`);
-				return out.stdout.trim();
-			};
-			const version = Number(sqlite('SELECT MAX(version) FROM schema_version'));
+			const sql = (text) => server.sql(text);
+			const version = Number(sql('SELECT MAX(version) FROM schema_version'));
 			assert.ok(version >= 1);
-			sqlite(`INSERT INTO schema_version VALUES (${version + 1})`);
+			sql(`INSERT INTO schema_version VALUES (${version + 1})`);
 			assert.match(await refusal(server), /newer|version/);
-			assert.equal(sqlite('SELECT MAX(version) FROM schema_version'), `${version + 1}`);
-			sqlite(`DELETE FROM schema_version WHERE version > ${version}`);
+			assert.equal(sql('SELECT MAX(version) FROM schema_version'), `${version + 1}`);
+			sql(`DELETE FROM schema_version WHERE version > ${version}`);
 			await server.start();
 			assert.equal((await jsClient(server).queryUsers({ id: 'old' })).users.length, 1);
 		}));

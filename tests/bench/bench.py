@@ -7,6 +7,9 @@ by a hand-written INSERT … SELECT in one transaction to a copy of the same sto
 are of one run: absolute figures belong to a machine. Prints a table for people on standard
 output, and one JSON line per run to the file named by BENCH_JSON.
 
+STORE=postgresql runs on a throw-away PostgreSQL instead of SQLite, with a third campaign by
+one worker, and a fourth by two processes of one worker.
+
 Usage: bench.py [--size 60k,1M] [--ids ordered,uuid] [--dir DIR] [--fanfare build/fanfare]
 """
 import argparse
@@ -21,6 +24,7 @@ import time
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import pg  # noqa: E402
 from server import KEY, SECRET, Server  # noqa: E402
 
 TEXT = ("Hello {{ receiver.name }}, your {{ receiver.plan }} plan in {{ receiver.country }} has a new "
@@ -38,6 +42,73 @@ INSERT INTO messages (key, channel, created_at, text)
     FROM users WHERE id <> 'sender' ORDER BY uid;
 COMMIT;
 """
+
+
+BARE_PG = """
+\\timing on
+BEGIN;
+INSERT INTO channels (no, origin, created_at)
+    SELECT uid * 4096 + 1, 1, {now} FROM users WHERE id <> 'sender' ORDER BY uid;
+INSERT INTO messages (key, channel, created_at, text)
+    SELECT {key} + uid, uid * 4096 + 1, {now}, 'Hello ' || name || ', your ' ||
+    (custom ->> 'plan') || ' plan in ' || (custom ->> 'country') ||
+    ' has a new offer this week: open the app to see what Sender picked for you.'
+    FROM users WHERE id <> 'sender' ORDER BY uid;
+COMMIT;
+"""
+
+
+class SqliteStore:
+    name = "sqlite"
+
+    def __init__(self, folder):
+        self.url, self.copy = os.path.join(folder, "bench.db"), os.path.join(folder, "bare.db")
+
+    def size(self):
+        return os.path.getsize(self.url)
+
+    def settle(self):
+        os.sync()
+
+    def bare(self):
+        """The same rows by hand-written SQL, everything in one transaction: the limit."""
+        shutil.copyfile(self.url, self.copy)
+        os.sync()
+        text = BARE_SQL.format(now=int(time.time() * 1e6), key=1)
+        out = subprocess.run(["sqlite3", self.copy], input=text, capture_output=True, text=True, check=True).stdout
+        os.unlink(self.copy)
+        os.sync()
+        return sum(float(line.split()[3]) for line in out.splitlines() if line.startswith("Run Time"))
+
+    def close(self):
+        pass
+
+
+class PgStore:
+    name = "postgresql"
+    server = None
+
+    def __init__(self, folder):
+        PgStore.server = PgStore.server or pg.Postgres()
+        self.url = self.server.database()
+
+    def size(self):
+        return int(pg.sql(self.url, "SELECT pg_database_size(current_database())"))
+
+    def settle(self):
+        """As a server that runs for days: no check point and no first autovacuum meanwhile."""
+        pg.sql(self.url, "VACUUM (ANALYZE)")
+        pg.sql(self.url, "CHECKPOINT")
+
+    def bare(self):
+        copy = self.server.database(pg.name_of(self.url))
+        pg.sql(copy, "CHECKPOINT")
+        out = pg.sql(copy, BARE_PG.format(now=int(time.time() * 1e6), key=1))
+        self.server.drop(copy)
+        return sum(float(line.split()[1]) / 1000 for line in out.splitlines() if line.startswith("Time:"))
+
+    def close(self):
+        self.server.drop(self.url)
 
 
 def users_file(path, n, kind):
@@ -61,11 +132,11 @@ def import_users(binary, server, path):
     return time.monotonic() - began
 
 
-def run_campaign(server, n, ident):
+def run_campaign(server, n, ident, kind="messaging"):
     """Sends to everybody; seconds from start to completed, as the server's stats say."""
     server.call("POST", "/campaigns", {
         "id": ident, "sender_id": "sender", "segment_ids": ["everyone"], "create_channels": True,
-        "channel_template": {"type": "messaging", "id": "{{receiver.id}}-{{sender.id}}"},
+        "channel_template": {"type": kind, "id": "{{receiver.id}}-{{sender.id}}"},
         "message_template": {"text": TEXT}})
     began = time.monotonic()
     server.call("POST", f"/campaigns/{ident}/start", {})
@@ -81,13 +152,6 @@ def run_campaign(server, n, ident):
     if campaign["stats"]["messages_sent"] != n:
         sys.exit(f"bench: {campaign['stats']}")
     return seconds, slowest
-
-
-def bare(store):
-    """The same rows by hand-written SQL, everything in one transaction: the limit."""
-    sql = BARE_SQL.format(now=int(time.time() * 1e6), key=1)
-    out = subprocess.run(["sqlite3", store], input=sql, capture_output=True, text=True, check=True).stdout
-    return sum(float(line.split()[3]) for line in out.splitlines() if line.startswith("Run Time"))
 
 
 def add_targets(server, n, kind, path):
@@ -112,28 +176,25 @@ def add_targets(server, n, kind, path):
 
 
 def run(binary, folder, n, kind):
-    store = os.path.join(folder, "bench.db")
+    store = (PgStore if os.environ.get("STORE") == "postgresql" else SqliteStore)(folder)
     ndjson = os.path.join(folder, "users.ndjson")
-    figures = {"recipients": n, "ids": kind}
+    figures = {"store": store.name, "recipients": n, "ids": kind}
     users_file(ndjson, n, kind)
-    server = Server(binary, store)
+    server = Server(binary, store.url)
     figures["import_per_s"] = n / import_users(binary, server, ndjson)
     server.call("POST", "/segments", {"id": "everyone", "type": "user", "all_users": True})
     server.stop()
-    before = os.path.getsize(store)
-    copy = os.path.join(folder, "bare.db")
-    shutil.copyfile(store, copy)
-    os.sync()
-    bare_s = bare(copy)
-    os.unlink(copy)
-    os.sync()
-    server = Server(binary, store)
+    before = store.size()
+    bare_s = store.bare()
+    store.settle()
+    server = Server(binary, store.url)
     new_s, slow1 = run_campaign(server, n, "first")
     figures["new_s"], figures["new_per_s"] = new_s, n / new_s
     figures["peak_mib"] = server.peak_mib()
     server.stop()
-    figures["bytes_each"] = (os.path.getsize(store) - before) / n
-    server = Server(binary, store)
+    figures["bytes_each"] = (store.size() - before) / n
+    store.settle()
+    server = Server(binary, store.url)
     old_s, slow2 = run_campaign(server, n, "second")
     figures["existing_per_s"] = n / old_s
     figures["peak_mib"] = max(figures["peak_mib"], server.peak_mib())
@@ -141,6 +202,17 @@ def run(binary, folder, n, kind):
     if n <= 1_000_000:
         figures["addtargets_per_s"] = add_targets(server, n, kind, ndjson)
     server.stop()
+    if store.name == "postgresql":
+        store.settle()
+        # One worker each, so that the second process has a core to win.
+        for count, figure, kind in ((1, "one_per_s", "team"), (2, "two_per_s", "livestream")):
+            servers = [Server(binary, store.url, workers=1) for _ in range(count)]
+            seconds, _ = run_campaign(servers[0], n, figure, kind)
+            figures[figure] = n / seconds
+            for server in servers:
+                server.stop()
+            store.settle()
+    store.close()
     figures["bare_per_s"] = n / bare_s
     figures["ratio_to_bare"] = figures["new_per_s"] / figures["bare_per_s"]
     return figures
@@ -150,9 +222,10 @@ def parse_size(text):
     return int(float(text[:-1]) * {"k": 1e3, "M": 1e6}[text[-1]]) if text[-1] in "kM" else int(text)
 
 
-COLUMNS = [("recipients", "recipients", "{:,}"), ("ids", "user ids", "{}"), ("new_s", "new: s", "{:.2f}"),
+COLUMNS = [("store", "store", "{}"), ("recipients", "recipients", "{:,}"), ("ids", "user ids", "{}"), ("new_s", "new: s", "{:.2f}"),
            ("new_per_s", "new: per s", "{:,.0f}"), ("existing_per_s", "existing: per s", "{:,.0f}"),
-           ("bare_per_s", "bare SQL: per s", "{:,.0f}"), ("ratio_to_bare", "ratio", "{:.2f}"),
+           ("one_per_s", "1 worker: per s", "{:,.0f}"),
+           ("two_per_s", "2 processes of 1 worker: per s", "{:,.0f}"), ("bare_per_s", "bare SQL: per s", "{:,.0f}"), ("ratio_to_bare", "ratio", "{:.2f}"),
            ("bytes_each", "bytes each", "{:.0f}"), ("peak_mib", "peak MiB", "{:.0f}"),
            ("slowest_get_ms", "slowest GET ms", "{:.0f}"), ("addtargets_per_s", "addtargets ids/s", "{:,.0f}"),
            ("import_per_s", "import users/s", "{:,.0f}")]

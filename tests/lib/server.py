@@ -26,14 +26,14 @@ class CallFailed(Exception):
 
 
 class Server:
-    """Starts ${binary} on the SQLite store ${store}; one keep-alive connection."""
+    """Starts ${binary} on ${store}, a SQLite file or an URL; one keep-alive connection."""
 
     def __init__(self, binary, store, **settings):
         env = dict(os.environ, FANFARE_API_KEY=KEY, FANFARE_API_SECRET=SECRET,
-                   FANFARE_STORE="sqlite:" + store, FANFARE_LISTEN="127.0.0.1:0")
+                   FANFARE_STORE=store if "://" in store else "sqlite:" + store, FANFARE_LISTEN="127.0.0.1:0")
         env.update({"FANFARE_" + name.upper(): str(value) for name, value in settings.items()})
         self.process = subprocess.Popen([binary, "serve"], env=env, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
+                                        stderr=open(os.environ.get("SERVER_LOG", "/dev/null"), "a"), text=True)
         # However the test ends, the process that it started ends too.
         atexit.register(self.process.kill)
         for line in self.process.stdout:

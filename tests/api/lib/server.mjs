@@ -1,6 +1,6 @@
 /* server – one fanfare process on a free loopback port, with a store of its own. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -23,6 +23,22 @@ process.on('exit', () => {
 	for (const child of living)
 		child.kill('SIGKILL');
 });
+
+/* With FANFARE_TEST_PG (the URL of a server's database "postgres") each Server gets a database
+ * there instead of a SQLite file. */
+const PG = process.env.FANFARE_TEST_PG;
+export const ON_PG = Boolean(PG);
+let databases = 0;
+
+function psql(sql) {
+	execFileSync('psql', ['-X', '-q', '-d', PG, '-c', sql], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+function makeDatabase() {
+	const name = `api_${process.pid}_${++databases}`;
+	psql(`CREATE DATABASE ${name} TEMPLATE template0`);
+	return { name, url: PG.replace(/[^/]*$/, name) };
+}
 
 export function tempDir() {
 	return fs.mkdtempSync(path.join(os.tmpdir(), 'fanfare-api-'));
@@ -80,13 +96,18 @@ export async function run(args, { env = {}, input = '', cwd = os.tmpdir() } = {}
 }
 
 export class Server {
-	constructor({ env = {}, args = [], dir = tempDir() } = {}) {
+	/* ${beside}: another server, whose store this one shares. */
+	constructor({ env = {}, args = [], dir = tempDir(), beside } = {}) {
 		this.dir = dir;
 		this.args = args;
 		this.file = path.join(dir, 'fanfare.db');
+		if (beside)
+			env = { FANFARE_STORE: beside.env.FANFARE_STORE, ...env };
+		if (ON_PG && !('FANFARE_STORE' in env))
+			this.database = makeDatabase();
 		this.env = {
 			FANFARE_LISTEN: '127.0.0.1:0',
-			FANFARE_STORE: `sqlite:${this.file}`,
+			FANFARE_STORE: this.database?.url ?? `sqlite:${this.file}`,
 			FANFARE_API_KEY: KEY,
 			FANFARE_API_SECRET: SECRET,
 			...env,
@@ -168,6 +189,14 @@ export class Server {
 		}
 	}
 
+	/* One statement by the store's own shell; returns what it prints. */
+	sql(text) {
+		const [program, args] = this.database
+			? ['psql', ['-X', '-q', '-A', '-t', '-d', this.database.url, '-c', text]]
+			: ['sqlite3', [this.file, text]];
+		return execFileSync(program, args, { encoding: 'utf8' }).trim();
+	}
+
 	/* SIGKILL, as a power cut would. */
 	async kill() {
 		const job = this.job;
@@ -188,6 +217,8 @@ export class Server {
 			await this.stop();
 		} finally {
 			fs.rmSync(this.dir, { recursive: true, force: true });
+			if (this.database)
+				psql(`DROP DATABASE IF EXISTS ${this.database.name} WITH (FORCE)`);
 		}
 	}
 }
