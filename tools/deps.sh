@@ -41,6 +41,7 @@ packages() {
 		echo libcmocka-dev
 		echo sqlite3
 		echo postgresql
+		command -v curl >/dev/null || echo curl
 		command -v python3 >/dev/null || echo python3
 		node_is_good || echo nodejs
 		command -v npm >/dev/null || echo npm
