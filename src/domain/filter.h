@@ -95,7 +95,7 @@ bool filter_check(struct db *, struct arena *, const json_t *filter,
 	const struct filter_schema *, struct err *) MUST_USE;
 
 /* One key of a sort, checked against the sortable fields (custom fields are sortable when
- * the schema has them: then .field is a placeholder named "", .custom the path). */
+ * the schema has them: then .field is a field named "", .custom the path). */
 struct filter_sort {
 	const struct filter_field *field; /* never NULL */
 	bool descending;

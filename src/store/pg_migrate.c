@@ -4,14 +4,13 @@
 
 #include "base/err.h"
 #include "store/pg.h"
+#include "store/schema.h"
 
 #define MIN_VERSION 150000
 
 /* The schema's words in PostgreSQL.  Ids and texts compare by bytes, as everywhere in the
  * program; JSON keeps documents as they were written (003_functions_pg.sql). */
-static const struct {
-	struct str word, means;
-} words[] = {
+static const struct schema_word words[] = {
 	{STR_INIT("KEY@"), STR_INIT("BIGINT PRIMARY KEY")},
 	{STR_INIT("BLOB@"), STR_INIT("BYTEA")},
 	{STR_INIT("JSON@"), STR_INIT("JSON")},
@@ -23,23 +22,10 @@ static void
 translate(struct str sql, struct buf *out)
 {
 	/* Written for PostgreSQL alone: as it stands. */
-	if (str_starts(sql, STR("-- only:"))) {
+	if (str_starts(sql, STR("-- only:")))
 		buf_str(out, sql);
-		return;
-	}
-	for (size_t i = 0; i < sql.n;) {
-		struct str rest = str_sub(sql, i, sql.n - i);
-		size_t w = 0;
-
-		while (w < ARRAY_LEN(words) && !str_starts(rest, words[w].word))
-			w++;
-		if (w < ARRAY_LEN(words)) {
-			buf_str(out, words[w].means);
-			i += words[w].word.n;
-		} else {
-			buf_char(out, sql.p[i++]);
-		}
-	}
+	else
+		schema_translate(sql, words, ARRAY_LEN(words), out);
 }
 
 static const char *

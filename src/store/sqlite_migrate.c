@@ -4,36 +4,16 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "store/db.h"
+#include "store/schema.h"
 #include "store/sqlite.h"
 
 /* The schema's type words in SQLite. */
-static const struct {
-	struct str word, means;
-} words[] = {
+static const struct schema_word words[] = {
 	{STR_INIT("KEY@"), STR_INIT("INTEGER PRIMARY KEY")},
 	{STR_INIT("BLOB@"), STR_INIT("BLOB")},
 	{STR_INIT("JSON@"), STR_INIT("TEXT")},
 	{STR_INIT("CLUSTERED@"), STR_INIT("WITHOUT ROWID")},
 };
-
-static void
-translate(struct str sql, struct buf *out)
-{
-	for (size_t i = 0; i < sql.n;) {
-		struct str rest = str_sub(sql, i, sql.n - i);
-		size_t w = 0;
-
-		while (w < ARRAY_LEN(words) && !str_starts(rest, words[w].word))
-			w++;
-		if (w < ARRAY_LEN(words)) {
-			buf_str(out, words[w].means);
-			i += words[w].word.n;
-		} else {
-			buf_char(out, sql.p[i++]);
-		}
-	}
-	buf_char(out, '\0');
-}
 
 /* A file with tables of others is left alone. */
 static bool
@@ -79,9 +59,9 @@ step_apply(struct db *db, int64_t version, struct err *e)
 	buf_printf(
 		&sql, "BEGIN IMMEDIATE; INSERT INTO schema_version VALUES (%d);", (int)version);
 	if (sql_steps[version - 1].sqlite != NULL)
-		translate(str_of(sql_steps[version - 1].sqlite), &sql);
-	else
-		buf_char(&sql, '\0');
+		schema_translate(
+			str_of(sql_steps[version - 1].sqlite), words, ARRAY_LEN(words), &sql);
+	buf_char(&sql, '\0');
 	ok = sqlite_run(db, sql.p, e) && sqlite_run(db, "COMMIT", e);
 	if (!ok && !sqlite_run(db, "ROLLBACK", &ignored))
 		ok = false;
