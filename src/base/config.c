@@ -45,6 +45,7 @@ static const struct {
 	int64_t lo, hi;
 } ranges[] = {
 	{"store_wait", 0, 3600},
+	{"store_connections", 0, 1000},
 	{"http_threads", 1, 256},
 	{"workers", 1, 64},
 	{"batch_size", 1, 4096},

@@ -16,6 +16,7 @@ struct err;
 #define CONFIG_TABLE(X)                                                                        \
 	X(store, STR, "sqlite:fanfare.db", 0, "sqlite:PATH or postgresql://USER@HOST/DB")      \
 	X(store_wait, INT, "30", 0, "seconds to wait at start for a database server")          \
+	X(store_connections, INT, "0", 0, "most connections to PostgreSQL; 0: one a thread")   \
 	X(listen, STR, "127.0.0.1:8080", 0, "address and port to serve on")                    \
 	X(api_key, STR, "", 1, "API key; when unset the first start makes a pair")             \
 	X(api_secret, STR, "", 1, "API secret that signs tokens; environment or file only")    \

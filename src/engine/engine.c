@@ -29,6 +29,16 @@ release_claims(struct store *store, struct err *e)
 	return ok;
 }
 
+/* Another process started, planned or changed something. */
+static void
+hear(void *arg)
+{
+	struct engine *g = arg;
+
+	signal_raise(&g->work);
+	signal_raise(&g->planned);
+}
+
 bool
 engine_start(
 	struct engine **out, struct store *store, const struct config *config, struct err *e)
@@ -48,6 +58,7 @@ engine_start(
 		panic("out of memory");
 	signal_init(&g->work);
 	signal_init(&g->planned);
+	store_listen(store, hear, g);
 	thread_start(&g->scheduler, "scheduler", scheduler_run, g);
 	for (int64_t i = 0; i < g->nworkers; i++)
 		thread_start(&g->workers[i], "worker", worker_run, g);
@@ -59,6 +70,7 @@ void
 engine_wake(struct engine *g)
 {
 	signal_raise(&g->work);
+	store_wake(g->store);
 }
 
 bool
@@ -86,6 +98,7 @@ engine_stop(struct engine *g)
 {
 	if (g == NULL)
 		return;
+	store_unlisten(g->store);
 	signal_stop(&g->work);
 	signal_stop(&g->planned);
 	thread_join(&g->scheduler);

@@ -14,7 +14,8 @@ struct store;
 /* Starts the scheduler and the workers.  Fails: STORE. */
 bool engine_start(struct engine **out, struct store *store, const struct config *config,
 	struct err *e) MUST_USE;
-/* "Something may have become due": after a commit that starts, schedules or changes. */
+/* "Something may have become due": after a commit that starts, schedules or changes; other
+ * processes on the store hear it as well. */
 void engine_wake(struct engine *e);
 /* Waits until the campaign's audience is fixed (or it is no longer in_progress); false when
  * that takes longer. */

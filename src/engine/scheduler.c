@@ -7,6 +7,8 @@
 #include "domain/campaign.h"
 #include "domain/claim.h"
 #include "domain/segment.h"
+#include "engine/engine.h"
+#include "engine/keeper.h"
 #include "engine/planner.h"
 #include "engine/role.h"
 #include "store/db.h"
@@ -22,9 +24,10 @@
 static bool
 plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
 {
+	struct keeper keeper;
 	struct claim claim;
 	int64_t no;
-	bool got;
+	bool got, ok;
 
 	if (!campaign_unplanned(db, &no, more, e))
 		return false;
@@ -35,19 +38,23 @@ plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 	if (!got)
 		return true;
 	arena_reset(a);
-	if (!planner_plan(db, a, g->config, &claim, e) && e->code != ERR_STALE) {
+	keeper_start(&keeper, g->store, &claim);
+	ok = planner_plan(db, a, g->config, &claim, e);
+	keeper_stop(&keeper);
+	if (!ok && e->code != ERR_STALE) {
 		claim_drop(db, &claim);
 		return false;
 	}
-	signal_raise(&g->work);
+	engine_wake(g);
 	signal_raise(&g->planned);
 	return true;
 }
 
 /* Counts one segment whose size is due. */
 static bool
-size_one(struct db *db, struct arena *a, int64_t lease_ms, bool *more, struct err *e)
+size_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
 {
+	struct keeper keeper;
 	struct claim claim;
 	int64_t no;
 	bool got, ok;
@@ -57,11 +64,13 @@ size_one(struct db *db, struct arena *a, int64_t lease_ms, bool *more, struct er
 		return false;
 	if (!*more)
 		return true;
-	if (!claim_take(db, CLAIM_SIZE, no, lease_ms, &claim, &got, e))
+	if (!claim_take(db, CLAIM_SIZE, no, g->config->lease_ms, &claim, &got, e))
 		return false;
 	if (!got)
 		return true;
+	keeper_start(&keeper, g->store, &claim);
 	ok = segment_size_refresh(db, a, no, e);
+	keeper_stop(&keeper);
 	claim_drop(db, &claim);
 	return ok;
 }
@@ -97,7 +106,7 @@ scheduler_run(void *arg)
 
 		if (campaign_due(db, clock_now_us(), &moved, &next, &e) &&
 			plan_one(g, db, &arena, &plans, &e) &&
-			(plans || size_one(db, &arena, g->config->lease_ms, &sizes, &e))) {
+			(plans || size_one(g, db, &arena, &sizes, &e))) {
 			wait = plans || sizes ? 0 : sleep_ms(next);
 			continue;
 		}

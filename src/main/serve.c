@@ -94,6 +94,15 @@ load_config(struct config *config, int argc, char **argv, struct err *e)
 	return true;
 }
 
+static bool
+open_store(struct store **out, const struct config *config, struct err *e)
+{
+	const struct store_opts opts = {
+		.wait_ms = config->store_wait * 1000, .connections = config->store_connections};
+
+	return store_open_with(out, config->store, &opts, e);
+}
+
 /* Loads the app's keys through a connection of its own.  A pair made here is printed at
  * once: nobody will see it again, even if the start fails further on. */
 static bool
@@ -194,7 +203,7 @@ run(int argc, char **argv)
 		return command_fail(COMMAND_FAILED, "signals: %s", strerror(errno));
 	arena_init(&arena, 4096, SIZE_MAX);
 
-	if (!store_open_within(&ctx.store, config.store, config.store_wait * 1000, &e))
+	if (!open_store(&ctx.store, &config, &e))
 		goto err0;
 	if (!load_app(ctx.store, &config, &arena, &app, &e))
 		goto err1;

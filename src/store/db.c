@@ -17,13 +17,14 @@ static const struct {
 };
 
 bool
-store_open_within(struct store **out, const char *url, int64_t wait_ms, struct err *e)
+store_open_with(
+	struct store **out, const char *url, const struct store_opts *opts, struct err *e)
 {
 	struct str shown = str_of(url);
 
 	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
 		if (str_starts(str_of(url), str_of(engines[i].scheme)))
-			return engines[i].driver->store_open(out, url, wait_ms, e);
+			return engines[i].driver->store_open(out, url, opts, e);
 	/* Behind an @ or a colon may stand what is a password. */
 	if (str_find(shown, '@', 0) < shown.n)
 		shown = str_sub(shown, 0, str_find(shown, ':', 0));
@@ -35,7 +36,7 @@ store_open_within(struct store **out, const char *url, int64_t wait_ms, struct e
 bool
 store_open(struct store **out, const char *url, struct err *e)
 {
-	return store_open_within(out, url, WAIT_MS, e);
+	return store_open_with(out, url, &(struct store_opts){.wait_ms = WAIT_MS}, e);
 }
 
 void
@@ -49,6 +50,27 @@ bool
 store_is_exclusive(const struct store *s)
 {
 	return s->driver->exclusive;
+}
+
+void
+store_listen(struct store *s, void (*on_wake)(void *arg), void *arg)
+{
+	if (s->driver->listen != NULL)
+		s->driver->listen(s, on_wake, arg);
+}
+
+void
+store_unlisten(struct store *s)
+{
+	if (s->driver->unlisten != NULL)
+		s->driver->unlisten(s);
+}
+
+void
+store_wake(struct store *s)
+{
+	if (s->driver->wake != NULL)
+		s->driver->wake(s);
 }
 
 bool

@@ -88,14 +88,19 @@ struct bulk {
 
 /* ---- open and close -------------------------------------------------------------- */
 
+struct store_opts {
+	int64_t wait_ms; /* PostgreSQL: how long to wait for a server that does not answer */
+	int64_t connections; /* PostgreSQL: how many at most; 0: one for each thread */
+};
+
 /* Opens the store at ${url} ("sqlite:PATH", "postgresql://…"), creating or migrating its
- * schema.  SQLite: takes it for this process alone (a lock on PATH.lock).  PostgreSQL: waits
- * up to ${wait_ms} for a server that cannot be reached; any number of processes may share it,
- * and start at once.  Fails: INPUT (bad URL), STORE (cannot be opened, is newer than the
- * program, is in use: each said in one line, without the password). */
-bool
-store_open_within(struct store **out, const char *url, int64_t wait_ms, struct err *e) MUST_USE;
-/* The same with ${wait_ms} = 10 s. */
+ * schema.  SQLite: takes it for this process alone (a lock on PATH.lock).  PostgreSQL: any
+ * number of processes may share it, and start at once.  Fails: INPUT (bad URL), STORE (cannot
+ * be opened, is newer than the program, is in use: each said in one line, without the
+ * password). */
+bool store_open_with(struct store **out, const char *url, const struct store_opts *opts,
+	struct err *e) MUST_USE;
+/* The same with a wait of 10 s and as many connections as threads. */
 bool store_open(struct store **out, const char *url, struct err *e) MUST_USE;
 /* Ends the writer; every struct db must be closed before. */
 void store_close(struct store *s);
@@ -103,8 +108,18 @@ void store_close(struct store *s);
 /* True when no other process can work on this store: claims found at start are of the dead. */
 bool store_is_exclusive(const struct store *s);
 
-/* A connection for one thread.  SQLite: it only reads.  PostgreSQL: it is made with the first
- * statement, and made again when it was lost. */
+/* Calls on_wake(arg), on a thread of the store's own, whenever another process on the store
+ * says store_wake(), and when it may have been missed.  One listener a store. */
+void store_listen(struct store *s, void (*on_wake)(void *arg), void *arg);
+/* Ends that; no effect when nobody listens. */
+void store_unlisten(struct store *s);
+/* Tells the other processes, soon, that something may have become due; once for many calls.
+ * It may get lost, as when the database restarts: they look by themselves every now and then.
+ * No effect when nobody listens. */
+void store_wake(struct store *s);
+
+/* The store as one thread uses it.  SQLite: a connection that only reads.  PostgreSQL: what
+ * borrows a connection for each statement or transaction. */
 bool db_open(struct db **out, struct store *s, struct err *e) MUST_USE;
 void db_close(struct db *db); /* NULL is legal */
 

@@ -1,4 +1,5 @@
-/* db_pg – the PostgreSQL engine: every struct db is a connection, which reads and writes.
+/* db_pg – the PostgreSQL engine: a struct db borrows a connection for each statement or
+ * transaction.
  *
  * Statements are prepared once per connection and travel with binary parameters; columns of
  * @rows are arrays.  A result is fetched whole, so that statements may be run while its rows
@@ -13,11 +14,10 @@
 #include "base/log.h"
 #include "store/pg.h"
 
-#define FETCH_ROWS    10000
-#define FETCH_TEXT    "10000"
-#define WRITE_TRIES   6
-#define RETRY_MS      4    /* doubled with each try */
-#define OPEN_PAUSE_MS 1000 /* between looks for a server that does not answer yet */
+#define FETCH_ROWS  10000
+#define FETCH_TEXT  "10000"
+#define WRITE_TRIES 6
+#define RETRY_MS    4 /* doubled with each try */
 
 /* The rows of one query. */
 struct pg_rows {
@@ -36,8 +36,28 @@ static bool
 usable(struct pg_db *d, struct err *e)
 {
 	if (d->tx == PG_TX_NONE)
-		return pg_ready(d, e);
+		return pg_take(d, e);
 	return !pg_is_lost(d) || fail(e, ERR_STORE, "the connection to the database was lost");
+}
+
+/* What failed outside of transactions met a dead connection: as everything only reads there
+ * (pg_conn.c, SESSION), it may be asked again, on another one. */
+static bool
+may_ask_again(struct pg_db *d)
+{
+	if (d->tx != PG_TX_NONE || d->s == NULL || !pg_is_lost(d))
+		return false;
+	pg_give(d);
+	return true;
+}
+
+/* Where no transaction is open the session is not needed any more. */
+static bool
+leave(struct pg_db *d, bool ok)
+{
+	if (d->tx == PG_TX_NONE)
+		pg_give(d);
+	return ok;
 }
 
 static bool
@@ -53,18 +73,18 @@ static bool
 prepare(struct pg_db *d, enum sql_id id, struct err *e)
 {
 	const struct sql_text *text = &sql_table[id];
-	struct pg_stmt *s = &d->stmts[id];
+	struct pg_stmt *s = &d->s->stmts[id];
 	PGresult *res;
 
 	if (s->types != NULL)
 		return true;
 	if (text->pg == NULL)
 		panic("store: statement %s is not for PostgreSQL", text->name);
-	res = PQprepare(d->conn, text->name, text->pg, 0, NULL);
+	res = PQprepare(d->s->conn, text->name, text->pg, 0, NULL);
 	if (!is_good(res))
 		return pg_fail(d, res, text->name, e);
 	PQclear(res);
-	res = PQdescribePrepared(d->conn, text->name);
+	res = PQdescribePrepared(d->s->conn, text->name);
 	if (!is_good(res))
 		return pg_fail(d, res, text->name, e);
 	s->n = PQnparams(res);
@@ -83,11 +103,11 @@ make_params(struct pg_db *d, enum sql_id id, struct args args, const struct bulk
 {
 	size_t ncols = bulk == NULL ? 0 : bulk->ncols;
 
-	if ((int)(args.n + ncols) != d->stmts[id].n || (int)args.n != sql_table[id].params)
+	if ((int)(args.n + ncols) != d->s->stmts[id].n || (int)args.n != sql_table[id].params)
 		panic("store: statement %s wants %d parameters and %d in all, not %zu and %zu",
-			sql_table[id].name, sql_table[id].params, d->stmts[id].n, args.n,
+			sql_table[id].name, sql_table[id].params, d->s->stmts[id].n, args.n,
 			args.n + ncols);
-	pg_params_make(out, d, d->stmts[id].types, args, bulk);
+	pg_params_make(out, d, d->s->stmts[id].types, args, bulk);
 }
 
 static bool
@@ -99,21 +119,18 @@ run_once(struct pg_db *d, enum sql_id id, struct args args, const struct bulk *b
 	if (!usable(d, e) || !prepare(d, id, e))
 		return false;
 	make_params(d, id, args, bulk, &p);
-	*out = pg_result(d, PQsendQueryPrepared(d->conn, sql_table[id].name, p.n, p.values,
+	*out = pg_result(d, PQsendQueryPrepared(d->s->conn, sql_table[id].name, p.n, p.values,
 				    p.lengths, p.formats, 1));
 	pg_params_free(&p);
 	return is_good(*out) || pg_fail(d, *out, sql_table[id].name, e);
 }
 
-/* Outside of transactions everything only reads (pg_conn.c, SESSION), so what met a
- * connection that had died meanwhile is asked again. */
 static bool
 run_statement(struct pg_db *d, enum sql_id id, struct args args, const struct bulk *bulk,
 	PGresult **out, struct err *e)
 {
-	return run_once(d, id, args, bulk, out, e) ||
-	       (d->tx == PG_TX_NONE && d->conn != NULL && pg_is_lost(d) &&
-		       run_once(d, id, args, bulk, out, e));
+	return leave(d, run_once(d, id, args, bulk, out, e) ||
+				(may_ask_again(d) && run_once(d, id, args, bulk, out, e)));
 }
 
 static bool
@@ -153,7 +170,7 @@ fetch(struct pg_db *d, struct pg_rows *r)
 
 	PQclear(r->res);
 	snprintf(sql, sizeof(sql), "FETCH FORWARD " FETCH_TEXT " FROM %s", r->cursor);
-	r->res = pg_result(d, PQsendQueryParams(d->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
+	r->res = pg_result(d, PQsendQueryParams(d->s->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
 	r->at = -1;
 	r->n = 0;
 	if (!is_good(r->res)) {
@@ -189,7 +206,7 @@ open_cursor(struct db *db, struct str sql, const struct pg_params *p, struct row
 		buf_printf(&declare, "DECLARE %s NO SCROLL CURSOR FOR ", r->cursor);
 		buf_str(&declare, sql);
 		buf_char(&declare, '\0');
-		res = PQexecParams(d->conn, declare.p, p->n, p->types, p->values, p->lengths,
+		res = PQexecParams(d->s->conn, declare.p, p->n, p->types, p->values, p->lengths,
 			p->formats, 1);
 		buf_free(&declare);
 		ok = is_good(res);
@@ -208,7 +225,7 @@ open_cursor(struct db *db, struct str sql, const struct pg_params *p, struct row
 }
 
 static bool
-query_large(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+query_large_once(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 	struct rows *out, struct err *e)
 {
 	struct pg_db *d = pg_of(db);
@@ -227,11 +244,14 @@ static bool
 pg_query(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 	struct rows *out, struct err *e)
 {
+	struct pg_db *d = pg_of(db);
 	PGresult *res;
 
 	if (sql_table[id].large)
-		return query_large(db, id, args, bulk, out, e);
-	if (!run_statement(pg_of(db), id, args, bulk, &res, e))
+		return leave(d, query_large_once(db, id, args, bulk, out, e) ||
+					(may_ask_again(d) &&
+						query_large_once(db, id, args, bulk, out, e)));
+	if (!run_statement(d, id, args, bulk, &res, e))
 		return false;
 	rows_new(db, res, out);
 	return true;
@@ -252,7 +272,7 @@ query_text_once(struct db *db, struct str sql, const struct pg_params *p, struct
 	text = strndup(sql.p, sql.n);
 	if (text == NULL)
 		panic("out of memory");
-	res = pg_result(d, PQsendQueryParams(d->conn, text, p->n, p->types, p->values,
+	res = pg_result(d, PQsendQueryParams(d->s->conn, text, p->n, p->types, p->values,
 				   p->lengths, p->formats, 1));
 	free(text);
 	if (!is_good(res))
@@ -270,10 +290,9 @@ pg_query_text(struct db *db, struct str sql, struct args args, struct rows *out,
 
 	pg_params_make(&p, d, NULL, args, NO_BULK);
 	ok = query_text_once(db, sql, &p, out, e) ||
-	     (d->tx == PG_TX_NONE && d->conn != NULL && pg_is_lost(d) &&
-		     query_text_once(db, sql, &p, out, e));
+	     (may_ask_again(d) && query_text_once(db, sql, &p, out, e));
 	pg_params_free(&p);
-	return ok;
+	return leave(d, ok);
 }
 
 static bool
@@ -300,7 +319,8 @@ pg_rows_end(struct rows *rows, struct err *e)
 	if (r->own_tx) {
 		d->tx = PG_TX_NONE;
 		if (!pg_is_lost(d) && !pg_run(d, "ROLLBACK", &ignored))
-			pg_disconnect(d);
+			pg_drop(d);
+		pg_give(d);
 	} else if (r->cursor[0] != '\0' && ok) {
 		snprintf(close, sizeof(close), "CLOSE %s", r->cursor);
 		ok = pg_run(d, close, &r->why);
@@ -373,27 +393,31 @@ roll_back(struct pg_db *d)
 	struct err ignored;
 
 	if (!pg_is_lost(d) && !pg_run(d, "ROLLBACK", &ignored))
-		pg_disconnect(d);
+		pg_drop(d);
+}
+
+static bool
+begin_read(struct pg_db *d, struct err *e)
+{
+	return pg_take(d, e) && pg_run(d, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
 }
 
 static bool
 pg_read(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
-	static const char begin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 	struct pg_db *d = pg_of(db);
 	bool ok;
 
 	if (d->tx != PG_TX_NONE)
 		return fn(db, arg, e);
 	/* Begun anew only where ${fn} has seen nothing yet. */
-	if (!pg_ready(d, e) || (!pg_run(d, begin, e) && !(pg_is_lost(d) && pg_ready(d, e) &&
-								pg_run(d, begin, e))))
-		return false;
+	if (!begin_read(d, e) && !(may_ask_again(d) && begin_read(d, e)))
+		return leave(d, false);
 	d->tx = PG_TX_READ;
 	ok = fn(db, arg, e);
 	d->tx = PG_TX_NONE;
 	roll_back(d);
-	return ok;
+	return leave(d, ok);
 }
 
 /* After COMMIT was sent, a lost connection says nothing about its fate: it is neither told as
@@ -401,7 +425,7 @@ pg_read(struct db *db, tx_fn fn, void *arg, struct err *e)
 static enum outcome
 commit(struct pg_db *d, struct err *e)
 {
-	PGresult *res = PQexec(d->conn, "COMMIT");
+	PGresult *res = PQexec(d->s->conn, "COMMIT");
 	enum outcome outcome = DONE;
 
 	if (PQresultStatus(res) == PGRES_COMMAND_OK) {
@@ -426,7 +450,7 @@ write_once(struct pg_db *d, const char *begin, tx_fn fn, void *arg, struct err *
 	bool ok;
 
 	d->again = false;
-	if (!pg_ready(d, e))
+	if (!pg_take(d, e))
 		return FAILED;
 	ok = pg_run(d, begin, e);
 	if (ok) {
@@ -454,6 +478,7 @@ write_in(struct db *db, const char *begin, tx_fn fn, void *arg, struct err *e)
 	for (int try = 1;; try++) {
 		enum outcome outcome = write_once(d, begin, fn, arg, e);
 
+		pg_give(d);
 		if (outcome != AGAIN || try == WRITE_TRIES)
 			return outcome == DONE;
 		if (d->again)
@@ -498,13 +523,12 @@ pg_close(struct db *db)
 {
 	struct pg_db *d = pg_of(db);
 
-	pg_disconnect(d);
+	pg_give(d);
 	buf_free(&d->scratch);
 	free(d);
 }
 
-/* Connects with the first statement: threads that have nothing to do cost the server
- * nothing, and a server that is away fails statements, not threads. */
+/* Connects with the first statement: a server that is away fails statements, not threads. */
 static bool
 pg_open(struct db **out, struct store *s, struct err *e UNUSED)
 {
@@ -523,31 +547,14 @@ pg_store_close(struct store *store)
 {
 	struct pg_store *s = (struct pg_store *)store;
 
+	pg_pool_free(s->pool);
 	free(s->url);
 	free(s->shown);
 	free(s);
 }
 
-/* The first connection: waits while no server answers, ends at once where waiting is of no
- * use. */
 static bool
-first_connection(struct pg_db *d, const struct pg_store *s, int64_t wait_ms, struct err *e)
-{
-	int64_t until = clock_mono_us() + wait_ms * 1000;
-	bool hopeless;
-
-	for (;;) {
-		d->conn = pg_connect(s->url, s->shown, &hopeless, e);
-		if (d->conn != NULL)
-			return true;
-		if (hopeless || clock_mono_us() >= until)
-			return false;
-		pg_sleep(OPEN_PAUSE_MS);
-	}
-}
-
-static bool
-pg_store_open(struct store **out, const char *url, int64_t wait_ms, struct err *e)
+pg_store_open(struct store **out, const char *url, const struct store_opts *opts, struct err *e)
 {
 	struct pg_store *s = calloc(1, sizeof(*s));
 	struct db *db;
@@ -560,9 +567,12 @@ pg_store_open(struct store **out, const char *url, int64_t wait_ms, struct err *
 	s->url = strdup(url);
 	if (s->url == NULL)
 		panic("out of memory");
+	s->pool = pg_pool_new(s->url, s->shown, opts->connections);
 	ok = s->shown != NULL && pg_open(&db, &s->base, e);
 	if (ok) {
-		ok = first_connection(pg_of(db), s, wait_ms, e) && pg_migrate(pg_of(db), e);
+		ok = pg_take_patiently(pg_of(db), opts->wait_ms, e) && pg_migrate(pg_of(db), e);
+		/* Its time limits were lifted. */
+		pg_drop(pg_of(db));
 		pg_close(db);
 	}
 	if (ok)
@@ -584,6 +594,9 @@ const struct driver driver_pg = {
 	.write_beside = pg_write_beside,
 	.lock = pg_lock,
 	.now = pg_now,
+	.listen = pg_listen,
+	.unlisten = pg_unlisten,
+	.wake = pg_wake,
 	.exec = pg_exec,
 	.query = pg_query,
 	.query_text = pg_query_text,

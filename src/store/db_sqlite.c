@@ -455,7 +455,8 @@ sqlite_store_close(struct store *store)
 }
 
 static bool
-sqlite_store_open(struct store **out, const char *url, int64_t wait_ms UNUSED, struct err *e)
+sqlite_store_open(struct store **out, const char *url, const struct store_opts *opts UNUSED,
+	struct err *e)
 {
 	const char *path = url + sizeof("sqlite:") - 1;
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

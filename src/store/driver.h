@@ -7,7 +7,8 @@
 
 struct driver {
 	bool exclusive; /* see store_is_exclusive() */
-	bool (*store_open)(struct store **out, const char *url, int64_t wait_ms, struct err *e);
+	bool (*store_open)(struct store **out, const char *url, const struct store_opts *opts,
+		struct err *e);
 	void (*store_close)(struct store *s);
 	bool (*open)(struct db **out, struct store *s, struct err *e);
 	void (*close)(struct db *db);
@@ -18,6 +19,10 @@ struct driver {
 	bool (*write_beside)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*lock)(struct db *db, bool shared, struct err *e);
 	bool (*now)(struct db *db, int64_t *us, struct err *e);
+	/* NULL: there are no other processes. */
+	void (*listen)(struct store *s, void (*on_wake)(void *arg), void *arg);
+	void (*unlisten)(struct store *s);
+	void (*wake)(struct store *s);
 	bool (*exec)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 		int64_t *changed, struct err *e);
 	bool (*query)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,

@@ -16,30 +16,39 @@
 
 enum pg_tx { PG_TX_NONE, PG_TX_READ, PG_TX_WRITE };
 
+struct pg_pool;
+struct pg_listener;
+
 struct pg_store {
 	struct store base;
 	char *url;   /* may hold the password: never shown */
 	char *shown; /* host, port and database, for messages */
+	struct pg_pool *pool;
+	struct pg_listener *listener; /* NULL: nobody listens */
 };
 
-/* A statement that this connection has prepared. */
+/* A statement that a connection has prepared. */
 struct pg_stmt {
 	Oid *types; /* of its parameters, arrays of @rows included; NULL: not prepared */
 	int n;
 };
 
+/* A connection and what was prepared on it. */
+struct pg_session {
+	PGconn *conn;
+	struct pg_session *next; /* while it is idle */
+	struct pg_stmt stmts[SQL_COUNT];
+};
+
+/* A thread's view of the store.  It has a session during a statement or a transaction only. */
 struct pg_db {
 	struct db base;
-	PGconn *conn; /* NULL: not connected */
+	struct pg_session *s; /* borrowed from the pool; NULL: none at the moment */
 	enum pg_tx tx;
-	bool again; /* what failed last may pass when its transaction is run anew */
-	/* Reconnecting: how often it failed in a row, and when to try next (clock_mono_us). */
-	int failures;
-	int64_t next_try;
+	bool again;       /* what failed last may pass when its transaction is run anew */
 	unsigned cursors; /* numbers their names */
 	int64_t deadline; /* of what only reads; clock_mono_us, 0: none */
 	struct buf scratch;
-	struct pg_stmt stmts[SQL_COUNT];
 };
 
 static inline struct pg_db *
@@ -48,14 +57,34 @@ pg_of(struct db *db)
 	return (struct pg_db *)db;
 }
 
+/* ---- pg_pool.c ---------------------------------------------------------------------- */
+
+/* ${max} sessions at most; 0: as many as are asked for at once.  ${url}, ${shown}: borrowed
+ * until pg_pool_free(), to which all sessions must have come back. */
+struct pg_pool *pg_pool_new(const char *url, const char *shown, int64_t max);
+void pg_pool_free(struct pg_pool *p); /* NULL is legal */
+/* Gives ${d} a session, if it has none: an idle one, a new one, or the next that comes back;
+ * between failed attempts to connect it fails at once.  Fails: STORE. */
+bool pg_take(struct pg_db *d, struct err *e) MUST_USE;
+/* The same by a program that starts: waits up to ${wait_ms} while no server answers, and ends
+ * at once where waiting is of no use.  Fails: STORE. */
+bool pg_take_patiently(struct pg_db *d, int64_t wait_ms, struct err *e) MUST_USE;
+/* Puts it back.  A lost one is closed, and so are the idle ones, which are likely to have died
+ * of the same. */
+void pg_give(struct pg_db *d);
+/* Closes it: for one in an unknown state. */
+void pg_drop(struct pg_db *d);
+
+/* ---- pg_listen.c -------------------------------------------------------------------- */
+
+/* See store_listen(), store_unlisten(), store_wake(). */
+void pg_listen(struct store *s, void (*on_wake)(void *arg), void *arg);
+void pg_unlisten(struct store *s);
+void pg_wake(struct store *s);
+
 /* ---- pg_conn.c ---------------------------------------------------------------------- */
 
-/* A connection that was alive a moment ago, made anew when it was lost; between failed
- * attempts it fails at once.  Fails: STORE. */
-bool pg_ready(struct pg_db *d, struct err *e) MUST_USE;
 bool pg_is_lost(const struct pg_db *d);
-/* Closes the connection and forgets what was prepared on it. */
-void pg_disconnect(struct pg_db *d);
 /* One attempt at the address of ${url}; *hopeless: trying again is of no use (wrong password,
  * unknown database).  Fails: INPUT, STORE. */
 PGconn *pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e) MUST_USE;
@@ -68,7 +97,9 @@ bool pg_fail(struct pg_db *d, PGresult *res, const char *what, struct err *e);
 PGresult *pg_result(struct pg_db *d, int sent) MUST_USE;
 /* Runs SQL text without results; several statements are one round trip. */
 bool pg_run(struct pg_db *d, const char *sql, struct err *e) MUST_USE;
-/* Sleeps a random part of ${max_ms}, at least half of it. */
+/* A random part of ${max}, at least half of it. */
+int64_t pg_jitter(int64_t max);
+/* Sleeps pg_jitter(${max_ms}). */
 void pg_sleep(int64_t max_ms);
 
 /* ---- pg_bind.c ---------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* pg_conn – connections to PostgreSQL: made, set up, lost, made again; what went wrong. */
+/* pg_conn – a connection to PostgreSQL: made, set up, asked; what went wrong with it. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +10,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "store/pg.h"
-
-/* Pauses between attempts to reconnect: doubled from the first to the last, then each time a
- * random half less, so that many connections do not come back in one moment. */
-#define FIRST_PAUSE_MS 50
-#define LAST_PAUSE_MS  2000
 
 /* What holds for a whole session.
  *
@@ -44,9 +39,8 @@
 
 /* ---- pauses --------------------------------------------------------------------------- */
 
-/* Between half of ${max} and ${max}. */
-static int64_t
-jitter(int64_t max)
+int64_t
+pg_jitter(int64_t max)
 {
 	uint32_t r;
 
@@ -57,7 +51,7 @@ jitter(int64_t max)
 void
 pg_sleep(int64_t max_ms)
 {
-	int64_t ms = jitter(max_ms);
+	int64_t ms = pg_jitter(max_ms);
 	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 
 	while (nanosleep(&t, &t) != 0)
@@ -131,7 +125,7 @@ may_pass(const char *message)
 bool
 pg_is_lost(const struct pg_db *d)
 {
-	return d->conn == NULL || PQstatus(d->conn) == CONNECTION_BAD;
+	return d->s == NULL || PQstatus(d->s->conn) == CONNECTION_BAD;
 }
 
 bool
@@ -140,7 +134,7 @@ pg_fail(struct pg_db *d, PGresult *res, const char *what, struct err *e)
 	const char *state = res == NULL ? NULL : PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *primary =
 		res == NULL ? NULL : PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-	struct str text = first_line(primary != NULL ? primary : PQerrorMessage(d->conn));
+	struct str text = first_line(primary != NULL ? primary : PQerrorMessage(d->s->conn));
 	bool lost = pg_is_lost(d);
 
 	if (state == NULL)
@@ -179,7 +173,7 @@ cancel(PGconn *conn)
 static bool
 wait_until(const struct pg_db *d)
 {
-	struct pollfd p = {.fd = PQsocket(d->conn), .events = POLLIN};
+	struct pollfd p = {.fd = PQsocket(d->s->conn), .events = POLLIN};
 	int64_t left = (d->deadline - clock_mono_us()) / 1000 + 1;
 
 	return left > 0 && poll(&p, 1, (int)MIN_OF(left, 60000)) != 0;
@@ -193,14 +187,14 @@ pg_result(struct pg_db *d, int sent)
 
 	if (!sent)
 		return NULL;
-	while (waits && PQisBusy(d->conn)) {
+	while (waits && PQisBusy(d->s->conn)) {
 		waits = wait_until(d);
 		if (!waits)
-			cancel(d->conn);
-		else if (!PQconsumeInput(d->conn))
+			cancel(d->s->conn);
+		else if (!PQconsumeInput(d->s->conn))
 			break;
 	}
-	while ((res = PQgetResult(d->conn)) != NULL) {
+	while ((res = PQgetResult(d->s->conn)) != NULL) {
 		PQclear(last);
 		last = res;
 	}
@@ -210,7 +204,7 @@ pg_result(struct pg_db *d, int sent)
 bool
 pg_run(struct pg_db *d, const char *sql, struct err *e)
 {
-	PGresult *res = PQexec(d->conn, sql);
+	PGresult *res = PQexec(d->s->conn, sql);
 	ExecStatusType status = PQresultStatus(res);
 
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
@@ -256,40 +250,4 @@ pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e)
 	fail(e, ERR_STORE, "store %s: %.*s", shown, STR_ARG(text));
 	PQfinish(conn);
 	return NULL;
-}
-
-void
-pg_disconnect(struct pg_db *d)
-{
-	for (int i = 0; i < SQL_COUNT; i++)
-		free(d->stmts[i].types);
-	memset(d->stmts, 0, sizeof(d->stmts));
-	PQfinish(d->conn);
-	d->conn = NULL;
-}
-
-bool
-pg_ready(struct pg_db *d, struct err *e)
-{
-	const struct pg_store *s = (const struct pg_store *)d->base.store;
-	bool hopeless;
-	int64_t pause;
-
-	if (!pg_is_lost(d))
-		return true;
-	if (d->conn != NULL)
-		pg_disconnect(d);
-	if (d->failures > 0 && clock_mono_us() < d->next_try)
-		return fail(e, ERR_STORE, "store %s: cannot be reached; trying again soon",
-			s->shown);
-	d->conn = pg_connect(s->url, s->shown, &hopeless, e);
-	if (d->conn != NULL) {
-		d->failures = 0;
-		return true;
-	}
-	pause = jitter(MIN_OF(
-		(int64_t)FIRST_PAUSE_MS << MIN_OF(d->failures, 10), (int64_t)LAST_PAUSE_MS));
-	d->failures++;
-	d->next_try = clock_mono_us() + pause * 1000;
-	return false;
 }

@@ -38,7 +38,7 @@ shown(const struct pg_db *d)
 static bool
 get_int(struct pg_db *d, const char *sql, int *out, struct err *e)
 {
-	PGresult *res = PQexec(d->conn, sql);
+	PGresult *res = PQexec(d->s->conn, sql);
 
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		return pg_fail(d, res, "store", e);
@@ -50,8 +50,8 @@ get_int(struct pg_db *d, const char *sql, int *out, struct err *e)
 static bool
 check_server(struct pg_db *d, struct err *e)
 {
-	int version = PQserverVersion(d->conn);
-	const char *encoding = PQparameterStatus(d->conn, "server_encoding");
+	int version = PQserverVersion(d->s->conn);
+	const char *encoding = PQparameterStatus(d->s->conn, "server_encoding");
 
 	if (version < MIN_VERSION)
 		return fail(e, ERR_STORE,

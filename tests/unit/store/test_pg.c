@@ -138,12 +138,12 @@ plans_do_not_flip(void **state)
 	char sql[256], nulls[64];
 	struct err e;
 
-	must(pg_ready(pg_of(f->db), &e), &e);
+	must(pg_take(pg_of(f->db), &e), &e);
 	must(pg_run(pg_of(f->db), "SET default_transaction_read_only = off", &e), &e);
 	must(pg_run(pg_of(f->db), "VACUUM ANALYZE", &e), &e);
 	for (size_t i = 0; i < ARRAY_LEN(hot); i++) {
 		const struct sql_text *text = &sql_table[hot[i]];
-		PGconn *conn = pg_of(f->db)->conn;
+		PGconn *conn = pg_of(f->db)->s->conn;
 		PGresult *res = PQprepare(conn, text->name, text->pg, 0, NULL);
 		int n;
 
@@ -207,7 +207,7 @@ a_claim_takes_one_batch(void **state)
 	struct claiming c = {0};
 	struct err e;
 
-	must(pg_ready(pg_of(f->db), &e), &e);
+	must(pg_take(pg_of(f->db), &e), &e);
 	must(pg_run(pg_of(f->db), "SET default_transaction_read_only = off", &e), &e);
 	must(pg_run(pg_of(f->db),
 		     "INSERT INTO campaigns (no, id, name, description, status, sender, "
@@ -391,7 +391,7 @@ refused(struct fixture *f, const char *sql, const char *why)
 	conn = PQconnectdb(url);
 	PQclear(PQexec(conn, sql));
 	PQfinish(conn);
-	assert_false(store_open_within(&s, url, 0, &e));
+	assert_false(store_open_with(&s, url, &(struct store_opts){0}, &e));
 	if (strstr(e.msg, why) == NULL)
 		print_error("%s\n", e.msg);
 	assert_non_null(strstr(e.msg, why));

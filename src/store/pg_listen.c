@@ -1,0 +1,170 @@
+/* pg_listen – what the processes on one database tell each other: "look for what is due".
+ *
+ * A thread with a connection of its own, which LISTENs and, asked through an eventfd, NOTIFYs:
+ * so no transaction pays for it, and many requests in one moment are one notification.
+ * Nothing rests on it but speed. */
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "store/pg.h"
+
+/* Between attempts to connect. */
+#define FIRST_PAUSE_MS 100
+#define LAST_PAUSE_MS  3000
+
+struct pg_listener {
+	const struct pg_store *store;
+	void (*on_wake)(void *arg);
+	void *arg;
+	int bell; /* an eventfd: something is to be said, or this is the end */
+	atomic_bool stopping;
+	struct thread thread;
+};
+
+static void
+ring(struct pg_listener *l)
+{
+	const uint64_t one = 1;
+
+	while (write(l->bell, &one, sizeof(one)) < 0 && errno == EINTR)
+		continue;
+}
+
+/* True when it had rung. */
+static bool
+silence(struct pg_listener *l)
+{
+	uint64_t n;
+
+	return read(l->bell, &n, sizeof(n)) == (ssize_t)sizeof(n);
+}
+
+static bool
+command(PGconn *conn, const char *sql)
+{
+	PGresult *res = PQexec(conn, sql);
+	bool ok = PQresultStatus(res) == PGRES_COMMAND_OK;
+
+	PQclear(res);
+	return ok;
+}
+
+/* True when another process said something; what this one said comes back, too. */
+static bool
+heard(PGconn *conn)
+{
+	PGnotify *n;
+	bool other = false;
+
+	while ((n = PQnotifies(conn)) != NULL) {
+		other = other || n->be_pid != PQbackendPID(conn);
+		PQfreemem(n);
+	}
+	return other;
+}
+
+/* Until the connection is lost, or the end. */
+static void
+attend(struct pg_listener *l, PGconn *conn)
+{
+	while (!atomic_load(&l->stopping)) {
+		struct pollfd fds[] = {{.fd = PQsocket(conn), .events = POLLIN},
+			{.fd = l->bell, .events = POLLIN}};
+
+		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
+			return;
+		if (silence(l) && !atomic_load(&l->stopping) &&
+			!command(conn, "NOTIFY fanfare"))
+			return;
+		if (!PQconsumeInput(conn))
+			return;
+		if (heard(conn))
+			l->on_wake(l->arg);
+	}
+}
+
+static void
+pause_between(struct pg_listener *l, int failures)
+{
+	struct pollfd bell = {.fd = l->bell, .events = POLLIN};
+	int64_t ms = (int64_t)FIRST_PAUSE_MS << MIN_OF(failures, 8);
+
+	/* What rings meanwhile is lost, but for the end. */
+	silence(l);
+	if (!atomic_load(&l->stopping))
+		poll(&bell, 1, (int)pg_jitter(MIN_OF(ms, (int64_t)LAST_PAUSE_MS)));
+}
+
+static void
+run(void *arg)
+{
+	struct pg_listener *l = arg;
+	int failures = 0;
+
+	while (!atomic_load(&l->stopping)) {
+		struct err e;
+		bool hopeless, ok;
+		PGconn *conn = pg_connect(l->store->url, l->store->shown, &hopeless, &e);
+
+		ok = conn != NULL && command(conn, "LISTEN fanfare");
+		if (ok) {
+			failures = 0;
+			/* Said while nobody was listening. */
+			l->on_wake(l->arg);
+			attend(l, conn);
+		}
+		PQfinish(conn);
+		if (!atomic_load(&l->stopping))
+			pause_between(l, failures++);
+	}
+}
+
+void
+pg_listen(struct store *store, void (*on_wake)(void *arg), void *arg)
+{
+	struct pg_store *s = (struct pg_store *)store;
+	struct pg_listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		panic("out of memory");
+	*l = (struct pg_listener){.store = s, .on_wake = on_wake, .arg = arg};
+	l->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (l->bell < 0)
+		panic("eventfd: %s", strerror(errno));
+	s->listener = l;
+	thread_start(&l->thread, "listener", run, l);
+}
+
+void
+pg_unlisten(struct store *store)
+{
+	struct pg_store *s = (struct pg_store *)store;
+	struct pg_listener *l = s->listener;
+
+	if (l == NULL)
+		return;
+	atomic_store(&l->stopping, true);
+	ring(l);
+	thread_join(&l->thread);
+	close(l->bell);
+	free(l);
+	s->listener = NULL;
+}
+
+void
+pg_wake(struct store *store)
+{
+	struct pg_listener *l = ((struct pg_store *)store)->listener;
+
+	if (l != NULL)
+		ring(l);
+}
