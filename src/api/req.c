@@ -95,9 +95,16 @@ answer_failure(const struct req *r, const struct err *e, const struct limit_stat
 		.text = e->msg,
 		.began_us = r->in->began_us};
 
-	if (f.status >= 500)
+	if (f.status >= 500) {
 		log_error("request failed route=%s code=%s: %s", f.route ? f.route : "none",
 			err_name(e->code), e->msg);
+		/* What went wrong inside is for the log, not for whoever calls. */
+		f.text = e->code == ERR_BUG         ? "internal error"
+			 : e->code == ERR_UNCERTAIN ? "the store did not say whether this was "
+						      "done; ask before trying again"
+						    : "the store is busy or cannot be reached; "
+						      "nothing was changed";
+	}
 	if (f.status == 503)
 		add_number(r->arena, out, "Retry-After", RETRY_STORE_S);
 	if (e->code == ERR_LIMITED)
@@ -230,17 +237,10 @@ read_body(struct req *r, struct err *e)
 static bool
 run_handler(struct req *r, struct err *e)
 {
-	bool ok;
-
 	buf_init(&r->out, r->arena, 4096);
 	jw_init(&r->w, &r->out);
 	jw_obj(&r->w);
-	if (r->db)
-		db_set_deadline(r->db, clock_mono_us() + QUERY_MAX_US);
-	ok = r->route->handler(r, e);
-	if (r->db)
-		db_set_deadline(r->db, 0);
-	if (!ok)
+	if (!r->route->handler(r, e))
 		return false;
 	write_duration(&r->w, r->in->began_us);
 	jw_end_obj(&r->w);
@@ -250,12 +250,15 @@ run_handler(struct req *r, struct err *e)
 	return true;
 }
 
-/* A request as far as its head tells. */
+/* A request as far as its head tells; from here on its queries have little time. */
 static struct req
 begin(const struct ctx *ctx, unsigned thread, const struct http_in *in, struct arena *arena)
 {
-	return (struct req){
-		.ctx = ctx, .arena = arena, .in = in, .db = ctx->dbs ? ctx->dbs[thread] : NULL};
+	struct db *db = ctx->dbs ? ctx->dbs[thread] : NULL;
+
+	if (db)
+		db_set_deadline(db, clock_mono_us() + QUERY_MAX_US);
+	return (struct req){.ctx = ctx, .arena = arena, .in = in, .db = db};
 }
 
 static bool

@@ -53,19 +53,38 @@ claim_keep(struct db *w, const struct claim *c, struct err *e)
 	return changed == 1 || fail(e, ERR_STALE, "the claim moved on");
 }
 
+struct ending {
+	const struct claim *claim;
+	int64_t defer_us; /* < 0: free at once */
+};
+
 static bool
-drop(struct db *w, void *arg, struct err *e)
+end(struct db *w, void *arg, struct err *e)
 {
-	return set_lease(w, arg, 0, NULL, e);
+	const struct ending *d = arg;
+	int64_t now = 0;
+
+	return (d->defer_us < 0 || db_now(w, &now, e)) &&
+	       set_lease(w, d->claim, d->defer_us < 0 ? 0 : now + d->defer_us, NULL, e);
 }
 
 void
 claim_drop(struct db *db, const struct claim *c)
 {
-	struct claim copy = *c;
+	struct ending d = {c, -1};
 	struct err ignored;
 
-	if (!db_write_beside(db, drop, &copy, &ignored))
+	if (!db_write_beside(db, end, &d, &ignored))
+		return;
+}
+
+void
+claim_defer(struct db *db, const struct claim *c, int64_t ms)
+{
+	struct ending d = {c, ms * 1000};
+	struct err ignored;
+
+	if (!db_write_beside(db, end, &d, &ignored))
 		return;
 }
 

@@ -29,5 +29,7 @@ bool claim_take(struct db *db, enum claim_kind kind, int64_t no, int64_t lease_m
 bool claim_keep(struct db *w, const struct claim *c, struct err *e) MUST_USE;
 /* Gives it back; what fails here runs out by itself. */
 void claim_drop(struct db *db, const struct claim *c);
+/* Nobody gets it for ${ms}: what failed is not the first thing to be tried again. */
+void claim_defer(struct db *db, const struct claim *c, int64_t ms);
 /* Frees all: at the start of the one process that works on a store. */
 bool claim_release_all(struct db *db, struct err *e) MUST_USE;

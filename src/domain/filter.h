@@ -109,5 +109,5 @@ bool filter_read_sort_item(const json_t *sort, size_t i, struct str *field, int6
 bool filter_read_sort(const json_t *sort, const struct filter_schema *,
 	struct filter_sort out[FILTER_MAX_SORTS], size_t *n, struct err *) MUST_USE;
 /* Appends the keys for ORDER BY, the tie included: "u.name DESC NULLS LAST, u.id". */
-void filter_order(struct buf *sql, struct filter_params *, const struct filter_schema *,
-	const struct filter_sort *sorts, size_t n);
+void filter_order(struct db *, struct buf *sql, struct filter_params *,
+	const struct filter_schema *, const struct filter_sort *sorts, size_t n);

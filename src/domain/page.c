@@ -303,8 +303,11 @@ append_order(const struct page *p, struct buf *sql)
 		bool is_tie = i + 1 == p->nkeys;
 		const char *nulls = is_descending(p, i) ? " NULLS LAST" : " NULLS FIRST";
 
+		/* Said only where it matters: PostgreSQL does not find an index by it. */
+		if (is_tie || p->keys[i].never_null)
+			nulls = "";
 		buf_printf(sql, "%s%s%s%s", i > 0 ? ", " : "", p->keys[i].sql,
-			is_descending(p, i) ? " DESC" : " ASC", is_tie ? "" : nulls);
+			is_descending(p, i) ? " DESC" : " ASC", nulls);
 	}
 }
 
@@ -355,7 +358,7 @@ compose(struct page *p, struct buf *sql, struct filter_params *params, struct er
 		append_position(p, sql, params);
 	}
 	append_order(p, sql);
-	buf_printf(sql, " LIMIT $%d", filter_param(params, V_INT(p->limit + 1)));
+	buf_printf(sql, " LIMIT %lld", (long long)p->limit + 1);
 	if (p->backwards)
 		append_turn(p, sql);
 	return true;

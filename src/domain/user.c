@@ -10,19 +10,20 @@
 
 /* Nobody can be banned yet, so the three of moderation are constant. */
 static const struct filter_field fields[] = {
-	{"id", FILTER_TEXT, OP_SCALAR | OP_NE | OP_NIN | OP_AUTOCOMPLETE, "u.id", true},
+	{"id", FILTER_TEXT, OP_SCALAR | OP_NE | OP_NIN | OP_AUTOCOMPLETE, "u.id",
+		FILTER_NEVER_NULL},
 	{"name", FILTER_TEXT, OP_SCALAR | OP_AUTOCOMPLETE, "u.name", true},
 	{"username", FILTER_JSON, OP_EQ | OP_AUTOCOMPLETE, "u.custom", false},
 	{"email", FILTER_JSON, OP_EQ | OP_IN, "u.custom", false},
-	{"role", FILTER_TEXT, OP_SCALAR, "COALESCE(u.role, 'user')", true},
+	{"role", FILTER_TEXT, OP_SCALAR, "COALESCE(u.role, 'user')", FILTER_NEVER_NULL},
 	{"teams", FILTER_TEXT_LIST, OP_EQ | OP_IN | OP_CONTAINS, "u.teams", false},
 	{"team", FILTER_CUSTOM_OR_LIST, OP_CUSTOM, "u.teams", false},
 	{"banned", FILTER_BOOL, OP_EQ | OP_NE, "0", false},
 	{"shadow_banned", FILTER_BOOL, OP_EQ | OP_NE, "0", false},
 	{"bypass_moderation", FILTER_BOOL, OP_EQ | OP_NE, "0", false},
-	{"language", FILTER_TEXT, OP_EQ, "COALESCE(u.language, '')", true},
-	{"created_at", FILTER_TIME, OP_SCALAR, "u.created_at", true},
-	{"updated_at", FILTER_TIME, OP_SCALAR, "u.updated_at", true},
+	{"language", FILTER_TEXT, OP_EQ, "COALESCE(u.language, '')", FILTER_NEVER_NULL},
+	{"created_at", FILTER_TIME, OP_SCALAR, "u.created_at", FILTER_NEVER_NULL},
+	{"updated_at", FILTER_TIME, OP_SCALAR, "u.updated_at", FILTER_NEVER_NULL},
 	{"last_active", FILTER_TIME, OP_SCALAR, "u.last_active", true},
 };
 
@@ -139,9 +140,8 @@ query_text(struct db *db, struct arena *a, const struct user_query *q, struct bu
 	if (nsorts == 0)
 		buf_str(sql, STR("u.created_at DESC, u.uid DESC"));
 	else
-		filter_order(sql, params, &user_filter, sorts, nsorts);
-	buf_printf(sql, " LIMIT $%d", filter_param(params, V_INT(q->limit)));
-	buf_printf(sql, " OFFSET $%d", filter_param(params, V_INT(q->offset)));
+		filter_order(db, sql, params, &user_filter, sorts, nsorts);
+	buf_printf(sql, " LIMIT %lld OFFSET %lld", (long long)q->limit, (long long)q->offset);
 	return true;
 }
 

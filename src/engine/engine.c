@@ -60,6 +60,7 @@ engine_start(
 	signal_init(&g->planned);
 	store_listen(store, hear, g);
 	thread_start(&g->scheduler, "scheduler", scheduler_run, g);
+	thread_start(&g->sizer, "sizer", sizer_run, g);
 	for (int64_t i = 0; i < g->nworkers; i++)
 		thread_start(&g->workers[i], "worker", worker_run, g);
 	*out = g;
@@ -102,6 +103,7 @@ engine_stop(struct engine *g)
 	signal_stop(&g->work);
 	signal_stop(&g->planned);
 	thread_join(&g->scheduler);
+	thread_join(&g->sizer);
 	for (int64_t i = 0; i < g->nworkers; i++)
 		thread_join(&g->workers[i]);
 	signal_fini(&g->work);

@@ -11,7 +11,7 @@ struct engine;
 struct err;
 struct store;
 
-/* Starts the scheduler and the workers.  Fails: STORE. */
+/* Starts the scheduler, the sizer and the workers.  Fails: STORE. */
 bool engine_start(struct engine **out, struct store *store, const struct config *config,
 	struct err *e) MUST_USE;
 /* "Something may have become due": after a commit that starts, schedules or changes; other

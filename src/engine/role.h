@@ -8,16 +8,25 @@
 struct config;
 struct store;
 
+/* Nothing is waited for longer, so that a jump of the clock cannot hide what is due,
+ * and work that other processes left, or made, is found. */
+#define LOOK_AGAIN_MS 2000
+/* After a failure of the store. */
+#define RETRY_MS 500
+/* For so long a piece of work that failed is left alone, while others get their turn. */
+#define DEFER_MS 2000
+
 struct engine {
 	struct store *store;
 	const struct config *config;
 	struct signal_flag work;    /* raised when something may have become due */
 	struct signal_flag planned; /* raised when a plan was written */
-	struct thread scheduler;
+	struct thread scheduler, sizer;
 	struct thread *workers;
 	int64_t nworkers;
 };
 
 /* The threads' bodies; arg is the struct engine. */
 void scheduler_run(void *engine);
+void sizer_run(void *engine);
 void worker_run(void *engine);

@@ -1,4 +1,4 @@
-/* scheduler – does what is due: starts, stops, plans, and sizes of segments. */
+/* scheduler – does what is due: starts, stops, plans. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -6,18 +6,11 @@
 #include "base/log.h"
 #include "domain/campaign.h"
 #include "domain/claim.h"
-#include "domain/segment.h"
 #include "engine/engine.h"
 #include "engine/keeper.h"
 #include "engine/planner.h"
 #include "engine/role.h"
 #include "store/db.h"
-
-/* Nothing is waited for longer, so that a jump of the clock cannot hide what is due,
- * and work that other processes left, or made, is found. */
-#define LOOK_AGAIN_MS 2000
-/* After a failure of the store. */
-#define RETRY_MS 500
 
 /* Plans the oldest campaign that waits for it and that nobody else is planning.  One at a time,
  * so that what became due meanwhile does not wait for all of them; *more: there was one. */
@@ -42,37 +35,12 @@ plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 	ok = planner_plan(db, a, g->config, &claim, e);
 	keeper_stop(&keeper);
 	if (!ok && e->code != ERR_STALE) {
-		claim_drop(db, &claim);
+		claim_defer(db, &claim, DEFER_MS);
 		return false;
 	}
 	engine_wake(g);
 	signal_raise(&g->planned);
 	return true;
-}
-
-/* Counts one segment whose size is due. */
-static bool
-size_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
-{
-	struct keeper keeper;
-	struct claim claim;
-	int64_t no;
-	bool got, ok;
-
-	arena_reset(a);
-	if (!segment_size_due(db, &no, more, e))
-		return false;
-	if (!*more)
-		return true;
-	if (!claim_take(db, CLAIM_SIZE, no, g->config->lease_ms, &claim, &got, e))
-		return false;
-	if (!got)
-		return true;
-	keeper_start(&keeper, g->store, &claim);
-	ok = segment_size_refresh(db, a, no, e);
-	keeper_stop(&keeper);
-	claim_drop(db, &claim);
-	return ok;
 }
 
 /* How long to sleep until ${next}. */
@@ -102,12 +70,11 @@ scheduler_run(void *arg)
 	arena_init(&arena, 65536, SIZE_MAX);
 	while (signal_wait(&g->work, &seen, wait)) {
 		int64_t moved, next = NO_TIME;
-		bool plans = false, sizes = false;
+		bool plans = false;
 
 		if (campaign_due(db, clock_now_us(), &moved, &next, &e) &&
-			plan_one(g, db, &arena, &plans, &e) &&
-			(plans || size_one(g, db, &arena, &sizes, &e))) {
-			wait = plans || sizes ? 0 : sleep_ms(next);
+			plan_one(g, db, &arena, &plans, &e)) {
+			wait = plans ? 0 : sleep_ms(next);
 			continue;
 		}
 		log_error("scheduler: %s", e.msg);

@@ -10,9 +10,7 @@
 #include "store/db.h"
 
 /* Claims of others may run out without a signal. */
-#define LOOK_AGAIN_MS 1000
-/* After a failure of the store. */
-#define RETRY_MS 500
+#define LOOK_FOR_CLAIMS_MS 1000
 /* What others make meanwhile collides a few times, not more. */
 #define MAX_TRIES 20
 
@@ -151,7 +149,7 @@ worker_run(void *arg)
 		bool had_batch = w.has_batch;
 
 		if (had_batch ? send_batch(&w, &e) : take_turn(&w, NULL, &lost, &e)) {
-			wait = had_batch || w.has_batch ? 0 : LOOK_AGAIN_MS;
+			wait = had_batch || w.has_batch ? 0 : LOOK_FOR_CLAIMS_MS;
 			continue;
 		}
 		/* The batch stays ours and is tried again; the fence decides if it still is. */

@@ -225,3 +225,10 @@ db_json_cmp(struct db *db, struct buf *sql, const char *column, const char *op, 
 {
 	db->driver->json_cmp(sql, column, op, path_param, value_param);
 }
+
+void
+db_json_order(
+	struct db *db, struct buf *sql, const char *column, int key_param, bool descending)
+{
+	db->driver->json_order(sql, column, key_param, descending);
+}

@@ -218,3 +218,9 @@ bool db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct er
  * types never compare as true. */
 void db_json_cmp(struct db *db, struct buf *sql, const char *column, const char *op,
 	int path_param, int value_param);
+
+/* Appends ORDER BY keys for the value under the key (one, bound at $key_param) of a JSON
+ * column: ascending nothing comes first, then numbers (true is 1), then texts by their bytes.
+ */
+void db_json_order(
+	struct db *db, struct buf *sql, const char *column, int key_param, bool descending);

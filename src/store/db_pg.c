@@ -85,8 +85,11 @@ prepare(struct pg_db *d, enum sql_id id, struct err *e)
 		return pg_fail(d, res, text->name, e);
 	PQclear(res);
 	res = PQdescribePrepared(d->s->conn, text->name);
-	if (!is_good(res))
+	if (!is_good(res)) {
+		/* Its name is taken now. */
+		d->s->broken = true;
 		return pg_fail(d, res, text->name, e);
+	}
 	s->n = PQnparams(res);
 	s->types = calloc((size_t)s->n + 1, sizeof(*s->types));
 	if (s->types == NULL)
@@ -376,6 +379,24 @@ pg_json_cmp(
 		sql, "fan_json_cmp(%s, $%d, '%s', $%d)", column, path_param, op, value_param);
 }
 
+/* As SQLite sorts what ->> gives: by kind, then numbers as such, then text. */
+static void
+pg_json_order(struct buf *sql, const char *column, int key_param, bool descending)
+{
+	const char *turn = descending ? "DESC NULLS LAST" : "ASC NULLS FIRST";
+	char value[128], kind[160];
+
+	snprintf(value, sizeof(value), "%s ->> CAST($%d AS TEXT)", column, key_param);
+	snprintf(kind, sizeof(kind), "json_typeof(%s -> CAST($%d AS TEXT))", column, key_param);
+	buf_printf(sql,
+		"CASE %s WHEN 'number' THEN 1 WHEN 'boolean' THEN 1 WHEN 'string' THEN 2 "
+		"WHEN 'array' THEN 2 WHEN 'object' THEN 2 END %s, "
+		"CASE %s WHEN 'number' THEN CAST(%s AS NUMERIC) "
+		"WHEN 'boolean' THEN CAST(CAST(CAST(%s AS BOOLEAN) AS INT) AS NUMERIC) END %s, "
+		"CASE WHEN %s NOT IN ('number', 'boolean') THEN %s END COLLATE \"C\" %s",
+		kind, turn, kind, value, value, turn, kind, value, turn);
+}
+
 static void
 pg_set_deadline(struct db *db, int64_t mono_us)
 {
@@ -479,6 +500,8 @@ write_in(struct db *db, const char *begin, tx_fn fn, void *arg, struct err *e)
 		enum outcome outcome = write_once(d, begin, fn, arg, e);
 
 		pg_give(d);
+		if (outcome == DONE)
+			d->deadline = 0;
 		if (outcome != AGAIN || try == WRITE_TRIES)
 			return outcome == DONE;
 		if (d->again)
@@ -607,4 +630,5 @@ const struct driver driver_pg = {
 	.row_str = pg_row_str,
 	.row_null = pg_row_null,
 	.json_cmp = pg_json_cmp,
+	.json_order = pg_json_order,
 };

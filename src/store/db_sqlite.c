@@ -289,6 +289,13 @@ sqlite_row_null(struct rows *r, int col)
 }
 
 static void
+sqlite_json_order(struct buf *sql, const char *column, int key_param, bool descending)
+{
+	buf_printf(sql, "(%s ->> CAST($%d AS TEXT))%s", column, key_param,
+		descending ? " DESC" : " ASC");
+}
+
+static void
 sqlite_json_cmp(
 	struct buf *sql, const char *column, const char *op, int path_param, int value_param)
 {
@@ -507,4 +514,5 @@ const struct driver driver_sqlite = {
 	.row_str = sqlite_row_str,
 	.row_null = sqlite_row_null,
 	.json_cmp = sqlite_json_cmp,
+	.json_order = sqlite_json_order,
 };

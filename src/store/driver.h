@@ -37,6 +37,7 @@ struct driver {
 	bool (*row_null)(struct rows *r, int col);
 	void (*json_cmp)(struct buf *sql, const char *column, const char *op, int path_param,
 		int value_param);
+	void (*json_order)(struct buf *sql, const char *column, int key_param, bool descending);
 };
 
 struct store {

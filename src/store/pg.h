@@ -37,6 +37,7 @@ struct pg_stmt {
 struct pg_session {
 	PGconn *conn;
 	struct pg_session *next; /* while it is idle */
+	bool broken;             /* not to be used again, though it is not lost */
 	struct pg_stmt stmts[SQL_COUNT];
 };
 
@@ -128,3 +129,5 @@ bool pg_type_is_known(Oid type);
 /* Checks version and encoding of the server, and brings the schema to the newest step; of
  * several processes that try, one does it.  Fails: STORE. */
 bool pg_migrate(struct pg_db *d, struct err *e) MUST_USE;
+/* That no newer program has changed the schema meanwhile (I-24).  Fails: STORE. */
+bool pg_check_version(struct pg_db *d, struct err *e) MUST_USE;

@@ -23,18 +23,20 @@
  * Writing: only db_write() says READ WRITE; what stands outside of it cannot write by mistake,
  * and may be asked twice.
  *
- * Time limits: a process that was stopped inside a transaction holds rows that others wait
- * for; the server ends it after some seconds, soon enough for the takeover that
- * reliability.md promises (lease + 5 s). */
+ * Time limits: what clients ask for ends with their deadline (pg_result), what the engine reads
+ * may last.  Who waits for a lock gives up before his client does.  A process that was stopped
+ * inside a transaction holds rows that others wait for; the server ends it after some seconds,
+ * soon enough for the takeover that reliability.md promises (lease + 5 s). */
 #define SESSION                                                                            \
 	"SELECT set_config('synchronous_commit', 'on', false)"                             \
 	"  WHERE current_setting('synchronous_commit') = 'off';"                           \
 	"SET client_min_messages = error; SET plan_cache_mode = force_generic_plan;"       \
 	"SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;" \
-	"SET enable_material = off;"                                                       \
+	"SET enable_material = off; SET enable_bitmapscan = off;"                          \
+	"SET max_parallel_workers_per_gather = 0;"                                         \
 	"SET jit = off; SET cursor_tuple_fraction = 1;"                                    \
 	"SET default_transaction_read_only = on;"                                          \
-	"SET statement_timeout = '300s'; SET lock_timeout = '30s';"                        \
+	"SET statement_timeout = 0; SET lock_timeout = '2500ms';"                          \
 	"SET idle_in_transaction_session_timeout = '4s'"
 
 /* ---- pauses --------------------------------------------------------------------------- */
@@ -141,6 +143,9 @@ pg_fail(struct pg_db *d, PGresult *res, const char *what, struct err *e)
 		state = "";
 	if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
 		d->again = true;
+	/* What was the primary became a standby: elsewhere is another. */
+	if ((strcmp(state, "25006") == 0 || strcmp(state, "0A000") == 0) && d->s != NULL)
+		d->s->broken = true;
 	if (lost)
 		fail(e, ERR_STORE, "the connection to the database was lost: %.*s",
 			STR_ARG(text));
@@ -227,9 +232,9 @@ pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e)
 {
 	static const char *const names[] = {"fallback_application_name", "connect_timeout",
 		"keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", "dbname", "client_encoding", NULL};
+		"tcp_user_timeout", "target_session_attrs", "dbname", "client_encoding", NULL};
 	const char *const values[] = {
-		"fanfare", "5", "5", "2", "3", "10000", url, "UTF8", NULL};
+		"fanfare", "5", "5", "2", "3", "10000", "primary", url, "UTF8", NULL};
 	PGconn *conn = PQconnectdbParams(names, values, 1);
 	struct str text;
 

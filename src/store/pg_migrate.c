@@ -85,6 +85,23 @@ version_get(struct pg_db *d, int *version, struct err *e)
 }
 
 static bool
+is_not_newer(const struct pg_db *d, int version, struct err *e)
+{
+	return version <= sql_nsteps ||
+	       fail(e, ERR_STORE,
+		       "store %s: has schema version %d, newer than this program knows (%d)",
+		       shown(d), version, sql_nsteps);
+}
+
+bool
+pg_check_version(struct pg_db *d, struct err *e)
+{
+	int version;
+
+	return version_get(d, &version, e) && is_not_newer(d, version, e);
+}
+
+static bool
 step_apply(struct pg_db *d, int version, struct err *e)
 {
 	struct err ignored;
@@ -140,9 +157,5 @@ pg_migrate(struct pg_db *d, struct err *e)
 		if (!ok)
 			return false;
 	}
-	if (version > sql_nsteps)
-		return fail(e, ERR_STORE,
-			"store %s: has schema version %d, newer than this program knows (%d)",
-			shown(d), version, sql_nsteps);
-	return true;
+	return is_not_newer(d, version, e);
 }

@@ -229,6 +229,20 @@ connect_new(struct pg_pool *p, struct pg_db *d, bool *hopeless, struct err *e)
 	return d->s != NULL;
 }
 
+/* A session that is new to this process: the schema may have changed since the last one. */
+static bool
+connect_checked(struct pg_pool *p, struct pg_db *d, struct err *e)
+{
+	bool hopeless;
+
+	if (!connect_new(p, d, &hopeless, e))
+		return false;
+	if (pg_check_version(d, e))
+		return true;
+	pg_drop(d);
+	return false;
+}
+
 /* ---- exported -------------------------------------------------------------------------- */
 
 bool
@@ -236,7 +250,7 @@ pg_take(struct pg_db *d, struct err *e)
 {
 	struct pg_pool *p = pool_of(d);
 	struct waiter w = {.next = NULL};
-	bool served = true, hopeless;
+	bool served = true;
 
 	if (d->s != NULL)
 		return true;
@@ -254,7 +268,7 @@ pg_take(struct pg_db *d, struct err *e)
 	if (!served)
 		return fail(e, ERR_STORE, "all %lld connections to the database are busy",
 			(long long)p->max);
-	return d->s != NULL || connect_new(p, d, &hopeless, e);
+	return d->s != NULL || connect_checked(p, d, e);
 }
 
 bool
@@ -317,9 +331,12 @@ pg_give(struct pg_db *d)
 
 	if (s == NULL)
 		return;
-	if (pg_is_lost(d)) {
+	if (pg_is_lost(d) || s->broken) {
+		bool lost = pg_is_lost(d);
+
 		pg_drop(d);
-		drop_idle(p);
+		if (lost)
+			drop_idle(p);
 		return;
 	}
 	d->s = NULL;

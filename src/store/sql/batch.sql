@@ -100,7 +100,11 @@ WHERE o.no IS NULL OR o.sender <> $1 OR o.sender_mode = 'exclude' OR m.removed_a
 ON CONFLICT (channel, uid) DO UPDATE SET
 	role = COALESCE(members.role, excluded.role), removed_at = NULL
 
+-- As an upsert of rows that are there, so that the rows given drive the look-ups.
 -- name: batch_show_channels
-UPDATE members SET hidden_at = NULL, updated_at = $1
-WHERE hidden_at IS NOT NULL AND (channel, uid) IN (
-	SELECT r.channel, r.uid FROM @rows(channel BIGINT, uid BIGINT) AS r)
+INSERT INTO members (channel, uid, created_at)
+SELECT m.channel, m.uid, m.created_at
+FROM @rows(channel BIGINT, uid BIGINT) AS r
+@probe(members m ON m.channel = r.channel AND m.uid = r.uid AND m.hidden_at IS NOT NULL)
+WHERE true
+ON CONFLICT (channel, uid) DO UPDATE SET hidden_at = NULL, updated_at = $1

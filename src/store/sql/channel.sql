@@ -6,7 +6,8 @@ SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at, c.team, c.c
        c.frozen, c.disabled, c.deleted_at,
        NULL, NULL, NULL, NULL, NULL,
        p.sender, p.sender_mode, p.sender_visibility
-FROM channels c LEFT JOIN campaigns p ON p.no = c.origin
+FROM channels c
+@left_probe(campaigns p ON p.no = c.origin)
 WHERE c.cid = $1
 
 -- name: channel_by_nos
@@ -103,6 +104,7 @@ SELECT first_key, n FROM batches WHERE campaign = $1 ORDER BY seq DESC LIMIT $2
 -- Channels that messages with keys in a range went to, and whose members follow from a
 -- campaign.
 -- name: channel_of_keys
-SELECT c.no FROM messages m JOIN channels c ON c.no = m.channel
-WHERE m.key >= $1 AND m.key < $2 AND c.origin <> 0
+SELECT c.no FROM messages m
+@probe(channels c ON c.no = m.channel AND c.origin <> 0)
+WHERE m.key >= $1 AND m.key < $2
 ORDER BY m.key DESC LIMIT $3

@@ -4,26 +4,29 @@
 -- name: message_by_key
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template
-FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+FROM messages m
+@left_probe(campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
-      ORDER BY b.first_key DESC LIMIT 1) END
+      ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.key = $1
 
 -- name: message_by_id
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template
-FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+FROM messages m
+@left_probe(campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
-      ORDER BY b.first_key DESC LIMIT 1) END
+      ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.id = $1
 
 -- The newest up to (and with) a place.
 -- name: message_before
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template
-FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+FROM messages m
+@left_probe(campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
-      ORDER BY b.first_key DESC LIMIT 1) END
+      ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.channel = $1 AND m.created_at <= $2 AND (m.created_at < $2 OR m.key <= $3)
   AND m.deleted_at IS NULL
 ORDER BY m.created_at DESC, m.key DESC LIMIT $4
@@ -32,9 +35,10 @@ ORDER BY m.created_at DESC, m.key DESC LIMIT $4
 -- name: message_after
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template
-FROM messages m LEFT JOIN campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+FROM messages m
+@left_probe(campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
-      ORDER BY b.first_key DESC LIMIT 1) END
+      ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.channel = $1 AND m.created_at >= $2 AND (m.created_at > $2 OR m.key >= $3)
   AND m.deleted_at IS NULL
 ORDER BY m.created_at, m.key LIMIT $4

@@ -31,8 +31,9 @@ UPDATE campaigns SET users_read = users_read + 1 WHERE no = $1
 -- name: read_newer
 SELECT m.created_at, m.author, CASE WHEN m.author IS NULL THEN NULL ELSE m.extra END,
        CASE WHEN m.author IS NULL THEN
-         (SELECT p.sender FROM batches b JOIN campaigns p ON p.no = b.campaign
-          WHERE b.first_key <= m.key ORDER BY b.first_key DESC LIMIT 1) END
+         (SELECT (SELECT p.sender FROM campaigns p WHERE p.no = b.campaign)
+          FROM batches b WHERE b.first_key <= m.key
+          ORDER BY b.first_key DESC LIMIT 1) END
 FROM messages m
 WHERE m.channel = $1 AND m.created_at > $2 AND m.deleted_at IS NULL
 ORDER BY m.created_at DESC, m.key DESC LIMIT $3

@@ -66,11 +66,25 @@ ON CONFLICT (uid) DO UPDATE SET
 	updated_at = excluded.updated_at
 
 -- A second deletion keeps the time of the first.
+-- As an array on PostgreSQL, which is looked up in the index whatever it knows of the table.
 -- name: user_delete
+-- only: sqlite
 UPDATE users SET deleted_at = COALESCE(deleted_at, $1), updated_at = $1
 WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
+-- name: user_delete
+-- only: pg
+UPDATE users SET deleted_at = COALESCE(deleted_at, $1), updated_at = $1
+WHERE uid = ANY (ARRAY(SELECT r.uid FROM @rows(uid BIGINT) AS r))
+
 -- name: user_forget
+-- only: sqlite
 UPDATE users SET name = NULL, image = NULL, role = NULL, language = NULL, teams = NULL,
 	custom = NULL, extra = NULL, last_active = NULL
 WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+
+-- name: user_forget
+-- only: pg
+UPDATE users SET name = NULL, image = NULL, role = NULL, language = NULL, teams = NULL,
+	custom = NULL, extra = NULL, last_active = NULL
+WHERE uid = ANY (ARRAY(SELECT r.uid FROM @rows(uid BIGINT) AS r))

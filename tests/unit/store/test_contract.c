@@ -396,20 +396,90 @@ the_clock_is_now(void **state)
 	assert_true(llabs(now - clock_now_us()) < 5000000);
 }
 
-#define TESTS(engine)                                                                         \
-	{#engine ": values_come_back", values_come_back, on_##engine, teardown, NULL},        \
-		{#engine ": blobs_hold_any_byte", blobs_hold_any_byte, on_##engine, teardown, \
-			NULL},                                                                \
-		{#engine ": failure_rolls_back", failure_rolls_back, on_##engine, teardown,   \
-			NULL},                                                                \
-		{#engine ": snapshots_stand_still", snapshots_stand_still, on_##engine,       \
-			teardown, NULL},                                                      \
-		{#engine ": writers_stand_in_line", writers_stand_in_line, on_##engine,       \
-			teardown, NULL},                                                      \
-		{#engine ": large_results_come_in_pieces", large_results_come_in_pieces,      \
-			on_##engine, teardown, NULL},                                         \
-	{                                                                                     \
-#engine ": the_clock_is_now", the_clock_is_now, on_##engine, teardown, NULL   \
+/* ---- deadlines ------------------------------------------------------------------------- */
+
+static bool
+wait_for_deadline(struct db *w UNUSED, void *arg, struct err *e UNUSED)
+{
+	while (clock_mono_us() <= *(const int64_t *)arg)
+		continue;
+	return true;
+}
+
+/* What was committed must not be answered as a failure (I-19). */
+static void
+commits_lift_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	int64_t deadline = clock_mono_us() + 20000;
+	struct rows r;
+	struct err e;
+
+	db_set_deadline(f->db, deadline);
+	must(db_write(f->db, wait_for_deadline, &deadline, &e), &e);
+	must(db_query_text(f->db, STR("SELECT COUNT(*) FROM users"), NO_ARGS, &r, &e), &e);
+	assert_true(rows_next(&r));
+	must(rows_end(&r, &e), &e);
+}
+
+/* ---- custom data ----------------------------------------------------------------------- */
+
+/* Nothing first, then numbers as numbers (true is 1), then texts by their bytes, and so in
+ * reverse. */
+static void
+json_sorts_alike(void **state)
+{
+	static const char *const values[] = {"null", "true", "1.5", "2", "9", "10", "1e3",
+		"\"10\"", "\"B\"", "[1]", "\"_x\"", "\"a\"", "\"z\"", "{\"k\":1}",
+		"\"\xc3\x89\""};
+	static const struct str turns[] = {STR_INIT(""), STR_INIT(" DESC")};
+	struct fixture *f = *state;
+
+	for (int descending = 0; descending < 2; descending++) {
+		struct buf sql;
+		struct rows r;
+		struct err e;
+
+		/* From the last to the first, so that the order is not that of the rows. */
+		buf_init(&sql, NULL, 4096);
+		buf_str(&sql, STR("SELECT i FROM ("));
+		for (size_t i = ARRAY_LEN(values); i-- > 0;)
+			buf_printf(&sql, "SELECT %zu AS i, CAST('{\"k\":%s}' AS %s) AS j%s", i,
+				values[i], f->server != NULL ? "JSON" : "TEXT",
+				i > 0 ? " UNION ALL " : "");
+		buf_str(&sql, STR(") AS x ORDER BY "));
+		db_json_order(f->db, &sql, "x.j", 1, descending);
+		buf_str(&sql, STR(", i"));
+		buf_str(&sql, turns[descending]);
+		must(db_query_text(f->db, buf_view(&sql), ARGS(V_TEXT(STR("k"))), &r, &e), &e);
+		for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+			assert_true(rows_next(&r));
+			assert_int_equal(
+				row_int(&r, 0), descending ? ARRAY_LEN(values) - 1 - i : i);
+		}
+		assert_false(rows_next(&r));
+		must(rows_end(&r, &e), &e);
+		buf_free(&sql);
+	}
+}
+
+#define TESTS(engine)                                                                          \
+	{#engine ": values_come_back", values_come_back, on_##engine, teardown, NULL},         \
+		{#engine ": blobs_hold_any_byte", blobs_hold_any_byte, on_##engine, teardown,  \
+			NULL},                                                                 \
+		{#engine ": failure_rolls_back", failure_rolls_back, on_##engine, teardown,    \
+			NULL},                                                                 \
+		{#engine ": snapshots_stand_still", snapshots_stand_still, on_##engine,        \
+			teardown, NULL},                                                       \
+		{#engine ": writers_stand_in_line", writers_stand_in_line, on_##engine,        \
+			teardown, NULL},                                                       \
+		{#engine ": large_results_come_in_pieces", large_results_come_in_pieces,       \
+			on_##engine, teardown, NULL},                                          \
+		{#engine ": commits_lift_the_deadline", commits_lift_the_deadline,             \
+			on_##engine, teardown, NULL},                                          \
+		{#engine ": json_sorts_alike", json_sorts_alike, on_##engine, teardown, NULL}, \
+	{                                                                                      \
+#engine ": the_clock_is_now", the_clock_is_now, on_##engine, teardown, NULL    \
 	}
 
 int
