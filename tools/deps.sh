@@ -7,6 +7,8 @@ what=${1:-test}
 stamp=build/.deps-$what
 clients=tests/api
 locked=$clients/package-lock.json
+venv=tests/python/.venv
+wanted=tests/python/requirements.txt
 
 clients_stale() {
 	[ "$what" = test ] && [ -f $locked ] || return 1
@@ -14,9 +16,14 @@ clients_stale() {
 		[ $clients/node_modules/.package-lock.json -ot $locked ]
 }
 
+venv_stale() {
+	[ "$what" = test ] && [ -f $wanted ] || return 1
+	[ ! -f $venv/.installed ] || [ $venv/.installed -ot $wanted ]
+}
+
 # Newer than this script and than the last change of the system's packages: nothing to do.
 if [ -f "$stamp" ] && [ ! "$stamp" -ot tools/deps.sh ] &&
-	[ ! "$stamp" -ot /var/lib/dpkg/status ] && ! clients_stale; then
+	[ ! "$stamp" -ot /var/lib/dpkg/status ] && ! clients_stale && ! venv_stale; then
 	exit 0
 fi
 mkdir -p build
@@ -45,6 +52,7 @@ packages() {
 		command -v python3 >/dev/null || echo python3
 		node_is_good || echo nodejs
 		command -v npm >/dev/null || echo npm
+		python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 	esac
 	case $what in lint)
 		echo libcmocka-dev
@@ -143,5 +151,15 @@ if clients_stale; then
 	}
 	# npm keeps the time of an unchanged tree; the comparison above needs today's.
 	touch $clients/node_modules/.package-lock.json
+fi
+if venv_stale; then
+	echo "deps: installing the Python clients of the tests"
+	{ rm -rf $venv && python3 -m venv $venv && $venv/bin/pip install --disable-pip-version-check \
+		--require-hashes -r $wanted; } >build/pip.log 2>&1 </dev/null || {
+		cat build/pip.log >&2
+		echo "deps: the Python clients cannot be installed" >&2
+		exit 1
+	}
+	touch $venv/.installed
 fi
 touch "$stamp"

@@ -77,8 +77,8 @@ on_pg() { # suite name arguments…
 }
 
 # Any other suite is a script tests/NAME/run.sh BUILD that ends with the same last line.
-suite_script() {
-	"tests/$1/run.sh" "$build" >"$out/$1.log" 2>&1
+suite_script() { # name folder
+	"tests/${2:-$1}/run.sh" "$build" >"$out/$1.log" 2>&1
 	status=$?
 	last=$(tail -n 1 "$out/$1.log")
 	case $last in
@@ -94,12 +94,13 @@ suite_script() {
 	count "$1" "$p" "$f"
 }
 
-for suite in ${SUITES:-unit unit_pg api api_pg cli crash}; do
+for suite in ${SUITES:-unit unit_pg api api_pg python python_pg cli crash}; do
 	case $suite in
 	unit) suite_unit unit unit ;;
 	api) suite_api api ;;
 	unit_pg) on_pg suite_unit unit_pg domain engine ;;
 	api_pg) on_pg suite_api api_pg ;;
+	python_pg) on_pg suite_script python_pg python ;;
 	*) [ ! -x "tests/$suite/run.sh" ] || suite_script "$suite" ;;
 	esac
 done
