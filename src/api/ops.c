@@ -20,11 +20,22 @@ readyz(struct req *r, struct err *e)
 	return true;
 }
 
+static bool
+openapi(struct req *r, struct err *e)
+{
+	(void)e;
+	buf_str(&r->out, r->ctx->openapi);
+	return true;
+}
+
 static const struct route routes[] = {
-	{"GET", "/healthz", "Healthz", healthz, ROUTE_OPEN, BODY_NONE,
+	{"GET", "/healthz", "Healthz", healthz, ROUTE_OPEN | ROUTE_ADDITION, BODY_NONE,
 		"answers as long as the process lives"},
-	{"GET", "/readyz", "Readyz", readyz, ROUTE_OPEN, BODY_NONE,
+	{"GET", "/readyz", "Readyz", readyz, ROUTE_OPEN | ROUTE_ADDITION, BODY_NONE,
 		"answers 200 when requests can be served"},
+	{"GET", "/openapi.json", "GetOpenAPI", openapi,
+		ROUTE_OPEN | ROUTE_ADDITION | ROUTE_RAW_ANSWER, BODY_NONE,
+		"the description of everything served"},
 };
 
 const struct route_group routes_ops = {routes, ARRAY_LEN(routes)};

@@ -239,6 +239,8 @@ run_handler(struct req *r, struct err *e)
 {
 	buf_init(&r->out, r->arena, 4096);
 	jw_init(&r->w, &r->out);
+	if (r->route->flags & ROUTE_RAW_ANSWER)
+		return r->route->handler(r, e);
 	jw_obj(&r->w);
 	if (!r->route->handler(r, e))
 		return false;

@@ -31,6 +31,7 @@ struct ctx {
 	struct engine *engine;
 	struct db **dbs;     /* one connection per HTTP thread */
 	struct limit *limit; /* NULL: calls are not counted */
+	struct str openapi;  /* the description of everything served */
 };
 
 /* v1: RFC 3339 times, custom fields flattened.  v2 (paths under /api/v2): integer
@@ -59,11 +60,13 @@ typedef bool (*handler_fn)(struct req *r, struct err *e);
 
 /* Path patterns are those of v1; v2 adds /api/v2/chat or /api/v2 (COMMON) in front. */
 enum route_flags {
-	ROUTE_CHAT = 0,     /* v2 prefix /api/v2/chat */
-	ROUTE_COMMON = 1,   /* v2 prefix /api/v2: users, tasks, app … */
-	ROUTE_OPEN = 2,     /* no api_key, no token: /healthz */
-	ROUTE_CLIENT = 4,   /* a user token may call it too */
-	ROUTE_RAW_BODY = 8, /* the handler reads raw_body itself */
+	ROUTE_CHAT = 0,        /* v2 prefix /api/v2/chat */
+	ROUTE_COMMON = 1,      /* v2 prefix /api/v2: users, tasks, app … */
+	ROUTE_OPEN = 2,        /* no api_key, no token: /healthz */
+	ROUTE_CLIENT = 4,      /* a user token may call it too */
+	ROUTE_RAW_BODY = 8,    /* the handler reads raw_body itself */
+	ROUTE_RAW_ANSWER = 16, /* the handler writes the whole answer into r->out */
+	ROUTE_ADDITION = 32,   /* not part of the API that this one mirrors (api.md §12) */
 };
 
 struct route {

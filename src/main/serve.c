@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/limit.h"
+#include "api/openapi.h"
 #include "api/req.h"
 #include "api/routes.h"
 #include "base/arena.h"
@@ -189,6 +190,7 @@ run(int argc, char **argv)
 	struct app app;
 	struct ctx ctx = {.config = &config, .app = &app};
 	struct http *http;
+	struct buf openapi;
 	struct err e;
 	size_t threads;
 	int signals;
@@ -212,6 +214,8 @@ run(int argc, char **argv)
 	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
 		goto err2;
 	ctx.limit = limit_new(routes_count(), LIMIT_PER_MINUTE);
+	openapi = openapi_document();
+	ctx.openapi = buf_view(&openapi);
 	if (!listen_http(&http, &ctx, &e))
 		goto err3;
 
@@ -220,6 +224,7 @@ run(int argc, char **argv)
 
 	http_stop(http, DRAIN_MS);
 err3:
+	buf_free(&openapi);
 	limit_free(ctx.limit);
 	engine_stop(ctx.engine);
 err2:
