@@ -176,7 +176,7 @@ openapi_document(void)
 {
 	json_t *schemas = load_schemas();
 	json_t *doc = json_pack("{s:s,s:{s:s,s:s,s:s},s:[{s:[],s:[]}],s:o,s:{s:o,s:o}}",
-		"openapi", "3.0.3", "info", "title", "Fanfare", "version", FANFARE_VERSION,
+		"openapi", "3.1.0", "info", "title", "Fanfare", "version", FANFARE_VERSION,
 		"description",
 		"Campaigns, segments, and the chat around them. Paths without a prefix answer "
 		"with RFC 3339 times, those under /api/v2 with nanoseconds.",

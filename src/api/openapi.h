@@ -1,4 +1,4 @@
-/* openapi – the description of everything served (OpenAPI 3.0), made of the table of routes and
+/* openapi – the description of everything served (OpenAPI 3.1), made of the table of routes and
  * of the schemas in the files of api/schema.
  *
  * A schema belongs to an operation by its name: GetCampaignResponse is what GetCampaign

@@ -6,6 +6,8 @@ import http from 'node:http';
 import { StreamClient } from '@stream-io/node-sdk';
 import { StreamChat } from 'stream-chat';
 
+import { assertDescribed } from './description.mjs';
+
 /* The SDKs give up after 3 s; a machine that runs everything at once may need longer. */
 const TIMEOUT = 20000;
 
@@ -89,8 +91,10 @@ export async function call(server, method, path, options = {}) {
 		});
 		req.end(payload);
 	});
-	if (check)
+	if (check) {
 		checkAnswer(method, path, answer);
+		await assertDescribed(server, method, path, answer);
+	}
 	return answer;
 }
 
