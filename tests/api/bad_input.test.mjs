@@ -1,0 +1,209 @@
+/* bad_input – every endpoint of GET /openapi.json, every field of its request, in both dialects,
+ * gets what it does not want: each is a 4xx that says why, nothing is stored (I-28).
+ *
+ * The description is the table: a new endpoint is tested as soon as it is served. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { assertOk, call, rawClient } from './lib/clients.mjs';
+import { inParallel, makeUsers } from './lib/fixtures.mjs';
+import { Server } from './lib/server.mjs';
+
+let server, api, operations, schemas;
+before(async () => {
+	server = await Server.start();
+	api = rawClient(server);
+	await makeUsers(api, ['ann', 'bob']);
+	assertOk(await api.post('/segments', { id: 'list', type: 'user' }), 201);
+	assertOk(await api.post('/segments', { id: 'all', type: 'user', all_users: true }), 201);
+	assertOk(await api.post('/campaigns', campaign('draft')), 201);
+	assertOk(await api.post('/channels/messaging/talk/query',
+		{ data: { created_by_id: 'ann', members: ['ann', 'bob'] } }), 201);
+	const doc = (await api.get('/openapi.json', {}, { check: false })).text;
+	({ paths: operations, components: { schemas } } = JSON.parse(doc));
+	operations = Object.entries(operations).flatMap(([path, item]) => Object.entries(item)
+		.map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })))
+		.filter(({ path }) => !/^\/(healthz|readyz|openapi.json|metrics)$/.test(path));
+});
+after(() => server.close());
+
+const campaign = (id) => ({ id, sender_id: 'ann', user_ids: ['bob'], message_template: { text: 'x' } });
+
+/* Path parameters that lead to something, so that the body is looked at. */
+const PARAMS = { '/campaigns/{id}': 'draft', '/segments/{id}': 'list', '{type}': 'messaging', '{id}': 'talk',
+	'{user_id}': 'ann', '{name}': 'messaging' };
+function filled(path) {
+	let out = path;
+	for (const [from, to] of Object.entries(PARAMS))
+		out = out.replace(from, from.replace(/{[^}]*}/, to));
+	return out.replaceAll(/{[^}]*}/g, 'nothing');
+}
+
+/* ---- bodies ---------------------------------------------------------------------------- */
+
+const WRONG_TYPES = { string: [7, true, [], {}], integer: ['7', 1.5, true, [], {}], number: ['x', [], {}],
+	boolean: ['true', 1, [], {}], array: ['x', 7, {}], object: ['x', 7, []] };
+
+const resolve = (schema) => {
+	let found = schema;
+	while (found.$ref)
+		found = schemas[found.$ref.split('/').at(-1)];
+	const only = found.oneOf?.filter((one) => one.type !== 'null');
+	return only?.length === 1 ? resolve(only[0]) : found;
+};
+
+/* Values that a property must refuse. */
+function* badValues(name, schema) {
+	const s = resolve(schema);
+	/* Times may be integers: nanoseconds (api.md §0.4). */
+	yield* (WRONG_TYPES[s.type] ?? []).filter((v) => s.format !== 'date-time' || v !== 7);
+	if (s.format === 'date-time')
+		yield* ['soon', '2027-13-01T00:00:00Z', '2027-01-01'];
+	if (s.enum)
+		yield 'none-of-them';
+	if (s.maxLength)
+		yield 'x'.repeat(s.maxLength + 1);
+	if (s.maxItems && resolve(s.items ?? {}).type === 'string')
+		yield Array.from({ length: s.maxItems + 1 }, (_, i) => `t${i}`);
+	if (s.items && resolve(s.items).type === 'string')
+		yield* [[7], [null], [{}]];
+	if (s.minimum !== undefined)
+		yield s.minimum - 1;
+	if (s.maximum !== undefined)
+		yield s.maximum + 1;
+	if (s.type === 'integer')
+		yield* [2 ** 63, -(2 ** 63), 1e300];
+	if (name.toLowerCase() === 'filter' || name === 'filter_conditions')
+		yield* [{ $nothing: [] }, { id: { $nothing: 1 } }, { $and: 1 }, { $or: [1] },
+			JSON.parse('{"$and":['.repeat(40) + '{}' + ']}'.repeat(40))];
+	if (name.toLowerCase() === 'sort')
+		yield* [[{}], [{ field: 7 }], [{ field: 'id', direction: 2 }], [7]];
+	if (name === 'next' || name === 'prev')
+		yield* ['tampered', 'e30', 'x'.repeat(100000)];
+}
+
+/* A request that would be accepted, as far as the schema tells; the operation's own needs. */
+const VALID = {
+	CreateCampaign: () => campaign(), UpdateCampaign: () => ({ name: 'z' }),
+	CreateSegment: () => ({ type: 'user' }),
+	AddSegmentTargets: () => ({ target_ids: ['ann'] }), DeleteSegmentTargets: () => ({ target_ids: ['ann'] }),
+};
+
+const name = ({ operationId }) => operationId.replace(/V2(_\d)?$/, '').replace(/_\d$/, '');
+
+/* What must be refused and was not. */
+async function verdict(operation, label, body, field, options = {}) {
+	const answer = await call(server, operation.method, filled(operation.path), { body, check: false, ...options });
+	const told = `${operation.method} ${operation.path} ${label} → ${answer.status} ${answer.text.slice(0, 200)}`;
+	if (answer.status < 400 || answer.status >= 500)
+		return [told];
+	const { code, message } = JSON.parse(answer.text);
+	if (typeof code !== 'number' || !message)
+		return [told];
+	/* What is no JSON has no fields; its place is told instead. */
+	if (field && answer.status === 400 && !message.includes('invalid JSON') &&
+		!message.toLowerCase().includes(field.toLowerCase()))
+		return [`${told} (does not name ${field})`];
+	return [];
+}
+
+async function contents() {
+	const lists = [await api.post('/segments/query', { limit: 100 }), await api.post('/campaigns/query', { limit: 100 }),
+		await api.post('/channels', { filter_conditions: {}, limit: 30 }),
+		await api.get('/users', { payload: JSON.stringify({ filter_conditions: {}, limit: 100 }) }),
+		await api.post('/segments/list/targets/query', {})];
+	return lists.map(({ body }) => ({ ...body, duration: 0 }));
+}
+
+describe('every field of every request', () => {
+	test('wrong types, sizes, ranges, values', async () => {
+		const cases = operations.flatMap((operation) => {
+			const schema = schemas[`${name(operation)}Request`];
+			const valid = VALID[name(operation)]?.() ?? {};
+			return Object.entries(schema?.properties ?? {}).flatMap(([field, property]) =>
+				[...badValues(field, property)].map((value) => ({ operation, field,
+					label: `${field}=${JSON.stringify(value).slice(0, 60)}`,
+					body: { ...valid, [field]: value } })));
+		});
+		const before = await contents();
+		const wrong = (await inParallel(cases, 8, ({ operation, label, body, field }) =>
+			verdict(operation, label, body, field))).flat();
+		assert.deepEqual(wrong, []);
+		assert.ok(cases.length > 200, `${cases.length} cases`);
+		assert.deepEqual(await contents(), before);
+	});
+
+	test('required ones missing or null', async () => {
+		const cases = operations.flatMap((operation) => {
+			const schema = schemas[`${name(operation)}Request`];
+			const valid = VALID[name(operation)]?.() ?? {};
+			/* An update is partial (api.md §2.3.3). */
+			return (schema?.required ?? []).flatMap((field) => [undefined, null].map((value) => ({
+				operation, field, label: `${field}=${value}`, body: { ...valid, [field]: value } })));
+		});
+		const wrong = (await inParallel(cases, 8, ({ operation, label, body, field }) =>
+			verdict(operation, label, body, field))).flat();
+		assert.deepEqual(wrong, []);
+		assert.ok(cases.length > 10);
+	});
+
+	test('query parameters', async () => {
+		const cases = operations.flatMap((operation) => operation.parameters.filter((p) => p.in === 'query')
+			.flatMap(({ name: field, schema }) => {
+				const s = resolve(schema);
+				const values = s.type === 'integer' ? ['x', '1.5', '-1', '99999999999999999999'] :
+					s.type === 'boolean' ? ['maybe', '2'] : /^(next|prev)$/.test(field) ? ['tampered', 'e30'] : [];
+				return values.map((value) => ({ operation, field, value }));
+			}));
+		const wrong = (await inParallel(cases, 8, ({ operation, field, value }) =>
+			verdict(operation, `?${field}=${value}`, undefined, field, { query: { [field]: value } }))).flat();
+		assert.deepEqual(wrong, []);
+	});
+});
+
+describe('every body', () => {
+	const deep = (open, close, n = 10000) => open.repeat(n) + close.repeat(n);
+	const RAW = {
+		'no JSON': '{', 'not even close': 'hello', 'an array': '[]', 'a text': '"x"', 'a number': '7',
+		'trailing garbage': '{} x', 'duplicate keys': '{"name":"a","name":"b"}',
+		'invalid UTF-8': Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0xfe, 0x22, 0x7d]),
+		'overlong UTF-8': Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xc0, 0xaf, 0x22, 0x7d]),
+		'a NUL': '{"name":"a\\u0000b"}', 'a raw NUL': '{"name":"a\0b"}', 'a lone surrogate': '{"name":"\\ud800"}',
+		'deep arrays': `{"filter":${deep('[', ']')}}`, 'deep objects': `{"filter":${deep('{"$and":[', ']}')}}`,
+		'a huge number': '{"limit":1e999}', 'a byte order mark': '\ufeff{}',
+	};
+
+	test('malformed: refused by every endpoint that takes one', async () => {
+		const takers = operations.filter(({ method, requestBody }) => ['POST', 'PUT', 'PATCH'].includes(method) &&
+			!requestBody?.content?.['application/x-ndjson']);
+		const cases = takers.flatMap((operation) => Object.entries(RAW).map(([label, raw]) => ({ operation, label, raw })));
+		const before = await contents();
+		const wrong = (await inParallel(cases, 8, ({ operation, label, raw }) =>
+			verdict(operation, label, undefined, undefined, { raw }))).flat();
+		assert.deepEqual(wrong, []);
+		assert.deepEqual(await contents(), before);
+	});
+
+	test('absent, null or empty: never a 5xx', async () => {
+		const cases = operations.filter(({ method }) => method !== 'DELETE')
+			.flatMap((operation) => ['', 'null', '{}'].map((raw) => ({ operation, raw })));
+		const wrong = (await inParallel(cases, 8, async ({ operation: { method, path }, raw }) => {
+			const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+			const answer = await call(server, method, path.replaceAll(/{[^}]*}/g, 'nothing'),
+				{ raw: method === 'GET' ? undefined : raw, check: false, headers });
+			return answer.status >= 500 ? [`${method} ${path} ${raw} → ${answer.text.slice(0, 200)}`] : [];
+		})).flat();
+		assert.deepEqual(wrong, []);
+	});
+
+	test('paths of any bytes: never a 5xx', async () => {
+		const parts = ['%00', '%ff', '..', '%2e%2e', "'%20OR%201=1--", 'x'.repeat(2000), '%F0%9F%98%80', '+', '%25', ':'];
+		const cases = operations.filter(({ path }) => path.includes('{'))
+			.flatMap((operation) => parts.map((part) => ({ operation, part })));
+		const wrong = (await inParallel(cases, 8, async ({ operation: { method, path }, part }) => {
+			const answer = await call(server, method, path.replaceAll(/{[^}]*}/g, part), { body: {}, check: false });
+			return answer.status >= 500 ? [`${method} ${path} ${part} → ${answer.text.slice(0, 200)}`] : [];
+		})).flat();
+		assert.deepEqual(wrong, []);
+	});
+});
