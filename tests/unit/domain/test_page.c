@@ -361,6 +361,32 @@ pages_are_searched_for(void **state)
 	}
 }
 
+/* PostgreSQL walks no index for an order that says where nulls go. */
+static void
+orders_name_nulls_where_there_are_some(void **state)
+{
+	struct world *w = *state;
+	const struct filter_schema *const schemas[] = {&full, &by_id};
+	static const char *const orders[] = {" ORDER BY u.created_at DESC, u.id ASC LIMIT",
+		" ORDER BY u.created_at DESC NULLS LAST, u.id ASC LIMIT"};
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(schemas); i++) {
+		struct page_list list = users_list(schemas[i]);
+		struct page_ask ask = {.limit = 5};
+		struct filter_params params;
+		struct buf sql;
+
+		filter_params_init(&params, &w->f->arena);
+		buf_init(&sql, &w->f->arena, 512);
+		must(page_sql(w->f->db, &w->f->arena, &w->app, &list, &ask, &sql, &params, &e),
+			&e);
+		buf_char(&sql, '\0');
+		if (strstr(sql.p, orders[i]) == NULL)
+			fail_msg("%s", sql.p);
+	}
+}
+
 static void
 reading(void **state)
 {
@@ -449,6 +475,7 @@ main(void)
 		cmocka_unit_test(seals),
 		cmocka_unit_test(bad_sorts),
 		cmocka_unit_test(pages_are_searched_for),
+		cmocka_unit_test(orders_name_nulls_where_there_are_some),
 		cmocka_unit_test(reading),
 	};
 
