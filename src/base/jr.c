@@ -205,6 +205,21 @@ jr_bool(const json_t *obj, const char *key, enum jr_need need, bool *out, struct
 }
 
 bool
+jr_flag(const json_t *obj, const char *key, int *out, struct err *e)
+{
+	json_t *v;
+	bool is_true = false;
+
+	*out = -1;
+	if (!find(obj, key, OPTIONAL, &v, e) || v == NULL)
+		return true;
+	if (!jr_bool(obj, key, REQUIRED, &is_true, e))
+		return false;
+	*out = is_true;
+	return true;
+}
+
+bool
 jr_int(const json_t *obj, const char *key, enum jr_need need, int64_t lo, int64_t hi,
 	int64_t *out, struct err *e)
 {

@@ -32,6 +32,8 @@ json_t *jr_own(struct arena *, json_t *tree);
 /* Each leaves *out untouched when the key is absent or null and OPTIONAL.  Fails: INPUT. */
 bool jr_str(const json_t *obj, const char *key, enum jr_need, struct str *out, struct err *);
 bool jr_bool(const json_t *obj, const char *key, enum jr_need, bool *out, struct err *);
+/* A boolean of three states: 0, 1, or −1 when absent. */
+bool jr_flag(const json_t *obj, const char *key, int *out, struct err *);
 /* An integer (also a float without fraction) in [lo, hi]. */
 bool jr_int(const json_t *obj, const char *key, enum jr_need, int64_t lo, int64_t hi,
 	int64_t *out, struct err *);

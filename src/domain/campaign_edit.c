@@ -5,20 +5,6 @@
 #include "domain/campaign.h"
 
 static bool
-read_flag(const json_t *body, const char *key, int *out, struct err *e)
-{
-	bool v = false;
-
-	*out = -1;
-	if (json_object_get(body, key) == NULL || json_is_null(json_object_get(body, key)))
-		return true;
-	if (!jr_bool(body, key, REQUIRED, &v, e))
-		return false;
-	*out = v;
-	return true;
-}
-
-static bool
 read_enum(const json_t *body, const char *key, const char *one, const char *two,
 	struct str *out, struct err *e)
 {
@@ -86,9 +72,9 @@ campaign_read_edit(
 		       &out->sender_visibility, e) &&
 	       read_object(a, body, "message_template", &out->message_template, e) &&
 	       read_object(a, body, "channel_template", &out->channel_template, e) &&
-	       read_flag(body, "create_channels", &out->create_channels, e) &&
-	       read_flag(body, "show_channels", &out->show_channels, e) &&
-	       read_flag(body, "skip_push", &out->skip_push, e) &&
-	       read_flag(body, "skip_webhook", &out->skip_webhook, e) &&
+	       jr_flag(body, "create_channels", &out->create_channels, e) &&
+	       jr_flag(body, "show_channels", &out->show_channels, e) &&
+	       jr_flag(body, "skip_push", &out->skip_push, e) &&
+	       jr_flag(body, "skip_webhook", &out->skip_webhook, e) &&
 	       read_targets(a, body, out, e);
 }

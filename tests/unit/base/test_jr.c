@@ -160,6 +160,7 @@ integers_and_booleans(void **state)
 			   "\"min\":-9223372036854775808,\"edge\":9223372036854775808.0}");
 	int64_t v = 42;
 	bool b = false;
+	int flag = 5;
 
 	(void)state;
 	assert_true(jr_int(o, "absent", OPTIONAL, 0, 9, &v, &err));
@@ -186,6 +187,12 @@ integers_and_booleans(void **state)
 	assert_false(jr_bool(o, "i", OPTIONAL, &b, &err));
 	assert_failed("i: expected a boolean, got an integer");
 	assert_false(jr_bool(o, "absent", REQUIRED, &b, &err));
+	assert_true(jr_flag(o, "t", &flag, &err));
+	assert_int_equal(flag, 1);
+	assert_true(jr_flag(o, "absent", &flag, &err));
+	assert_int_equal(flag, -1);
+	assert_false(jr_flag(o, "i", &flag, &err));
+	assert_failed("i: expected a boolean, got an integer");
 }
 
 static void
