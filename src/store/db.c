@@ -212,6 +212,8 @@ db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e)
 		[COUNTER_MESSAGE] = "message",
 		[COUNTER_CAMPAIGN] = "campaign",
 		[COUNTER_SEGMENT] = "segment",
+		[COUNTER_POLL] = "poll",
+		[COUNTER_VOTE] = "vote",
 	};
 	bool found;
 

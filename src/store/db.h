@@ -204,7 +204,9 @@ enum counter {
 	COUNTER_CHANNEL,
 	COUNTER_MESSAGE,
 	COUNTER_CAMPAIGN,
-	COUNTER_SEGMENT
+	COUNTER_SEGMENT,
+	COUNTER_POLL,
+	COUNTER_VOTE
 };
 
 /* Takes ${n} numbers; *first is the lowest.  Only inside db_write. */
