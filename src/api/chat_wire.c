@@ -1,6 +1,9 @@
 /* chat_wire – channels, members, messages and read states as clients read them. */
 #include "api/chat_wire.h"
 
+#include <stdlib.h>
+
+#include "api/poll_wire.h"
 #include "api/req.h"
 #include "api/wire.h"
 #include "base/clock.h"
@@ -36,9 +39,8 @@ is_among(struct str key, const char *const *names, size_t n)
 	return false;
 }
 
-/* Custom data; flattened (v1) it gives way to the fields of the object. */
-static void
-write_custom(struct req *r, struct str custom, const char *const *names, size_t n)
+void
+chat_write_custom(struct req *r, struct str custom, const char *const *names, size_t n)
 {
 	struct jscan_value v;
 	struct str key;
@@ -93,6 +95,7 @@ chat_people_init(struct chat_people *p, struct req *r)
 {
 	*p = (struct chat_people){0};
 	buf_init(&p->wanted, r->arena, 64 * sizeof(int64_t));
+	buf_init(&p->wanted_polls, r->arena, 4 * sizeof(struct str));
 }
 
 void
@@ -102,9 +105,48 @@ chat_people_add(struct chat_people *p, int64_t uid)
 		buf_add(&p->wanted, &uid, sizeof(uid));
 }
 
+/* Messages of one campaign all name the same poll. */
+static bool
+load_polls(struct chat_people *p, struct req *r, struct err *e)
+{
+	struct str *ids = (struct str *)(void *)p->wanted_polls.p;
+	size_t all = p->wanted_polls.n / sizeof(*ids), n = 0;
+
+	if (all == 0)
+		return true;
+	qsort(ids, all, sizeof(*ids), str_cmp_qsort);
+	for (size_t i = 0; i < all; i++)
+		if (n == 0 || !str_eq(ids[i], ids[n - 1]))
+			ids[n++] = ids[i];
+	if (!poll_list(
+		    r->db, r->arena, r->ctx->app, ids, n, p->viewer, &p->polls, &p->npolls, e))
+		return false;
+	for (size_t i = 0; i < p->npolls; i++)
+		poll_wire_note(p, &p->polls[i]);
+	return true;
+}
+
+static const struct poll *
+find_poll(const struct chat_people *p, struct str id)
+{
+	size_t lo = 0, hi = p->npolls;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (str_cmp(p->polls[mid].id, id) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < p->npolls && str_eq(p->polls[lo].id, id) ? &p->polls[lo] : NULL;
+}
+
 bool
 chat_people_load(struct chat_people *p, struct req *r, struct err *e)
 {
+	if (!load_polls(p, r, e))
+		return false;
 	p->uids = (int64_t *)(void *)p->wanted.p;
 	p->n = form_sort_uids(p->uids, p->wanted.n / sizeof(int64_t));
 	return p->n == 0 || user_by_uids(r->db, r->arena, p->uids, p->n, &p->users, e);
@@ -135,6 +177,8 @@ chat_note_message(struct chat_people *p, const struct message *m)
 	chat_people_add(p, m->author);
 	for (size_t i = 0; i < m->nmentioned; i++)
 		chat_people_add(p, m->mentioned[i]);
+	if (m->poll_id.p != NULL)
+		buf_add(&p->wanted_polls, &m->poll_id, sizeof(m->poll_id));
 }
 
 /* Cuts what the viewer had cleared away when he hid the channel. */
@@ -186,6 +230,7 @@ chat_load(struct req *r, const struct channel *c, const struct chat_limits *l, i
 	struct chat_people *p, struct chat_state *s, struct err *e)
 {
 	*s = (struct chat_state){.channel = *c};
+	p->viewer = viewer;
 	if (!channel_complete(r->db, r->arena, &s->channel, 1, e) ||
 		!channel_last_message_at(r->db, c->no, &s->last_message_at, e) ||
 		!load_members(r, l, viewer, s, e) ||
@@ -210,12 +255,11 @@ static void
 write_config(struct req *r, struct str type)
 {
 	static const char *const on[] = {
-		"read_events", "replies", "quotes", "push_notifications"};
+		"read_events", "replies", "quotes", "push_notifications", "polls"};
 	static const char *const off[] = {"typing_events", "connect_events", "delivery_events",
 		"search", "reactions", "mutes", "uploads", "url_enrichment", "custom_events",
-		"reminders", "mark_messages_pending", "polls", "count_messages",
-		"shared_locations", "user_message_reminders",
-		"skip_last_msg_update_for_system_msgs"};
+		"reminders", "mark_messages_pending", "count_messages", "shared_locations",
+		"user_message_reminders", "skip_last_msg_update_for_system_msgs"};
 
 	jw_kobj(&r->w, "config");
 	jw_kstr(&r->w, "name", type);
@@ -241,7 +285,10 @@ write_capabilities(struct req *r, const struct channel *c)
 	jw_karr(&r->w, "own_capabilities");
 	jw_str(&r->w, STR("quote-message"));
 	jw_str(&r->w, STR("read-events"));
+	jw_str(&r->w, STR("query-poll-votes"));
 	if (!c->frozen && !c->disabled) {
+		jw_str(&r->w, STR("send-poll"));
+		jw_str(&r->w, STR("cast-poll-vote"));
 		jw_str(&r->w, STR("send-message"));
 		jw_str(&r->w, STR("send-reply"));
 	}
@@ -271,7 +318,7 @@ chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_
 	if (r->user_id.p != NULL)
 		write_capabilities(r, c);
 	write_config(r, c->type);
-	write_custom(r, c->custom, channel_keys, ARRAY_LEN(channel_keys));
+	chat_write_custom(r, c->custom, channel_keys, ARRAY_LEN(channel_keys));
 	jw_end_obj(&r->w);
 }
 
@@ -300,7 +347,7 @@ write_member(struct req *r, const struct member *m, const struct channel *c,
 	jw_kstr(&r->w, "status", STR("member"));
 	req_ktime(r, "pinned_at", m->pinned_at);
 	req_ktime(r, "archived_at", m->archived_at);
-	write_custom(r, m->custom, member_keys, ARRAY_LEN(member_keys));
+	chat_write_custom(r, m->custom, member_keys, ARRAY_LEN(member_keys));
 	jw_end_obj(&r->w);
 }
 
@@ -330,6 +377,7 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 {
 	static const char *const lists[] = {
 		"latest_reactions", "own_reactions", "restricted_visibility"};
+	const struct poll *poll = find_poll(people, m->poll_id);
 
 	jw_obj(&r->w);
 	jw_kstr(&r->w, "id", m->id);
@@ -365,11 +413,15 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 	req_ktime(r, "updated_at", m->updated_at);
 	write_opt(r, "parent_id", m->parent_id);
 	write_opt(r, "poll_id", m->poll_id);
+	if (poll != NULL) {
+		jw_key(&r->w, STR("poll"));
+		poll_wire(r, poll, people);
+	}
 	if (with_channel) {
 		jw_key(&r->w, STR("channel"));
 		chat_write_channel(r, s, people);
 	}
-	write_custom(r, m->custom, message_keys, ARRAY_LEN(message_keys));
+	chat_write_custom(r, m->custom, message_keys, ARRAY_LEN(message_keys));
 	jw_end_obj(&r->w);
 }
 
@@ -435,6 +487,21 @@ chat_check_access(struct req *r, const struct channel *c, int64_t viewer, struct
 		return fail(e, ERR_DENIED, "user \"%.*s\" is not a member of channel %.*s",
 			STR_ARG(r->user_id), STR_ARG(c->cid));
 	return true;
+}
+
+bool
+chat_find_message(struct req *r, struct str id, int64_t viewer, struct message *m,
+	struct channel *c, struct err *e)
+{
+	bool found;
+
+	if (!message_get(r->db, r->arena, r->ctx->app, id, m, e) ||
+		!channel_by_no(r->db, r->arena, m->channel, c, &found, e))
+		return false;
+	if (!found || c->deleted_at != NO_TIME)
+		return fail(
+			e, ERR_NOT_FOUND, "message with id %.*s doesn't exist", STR_ARG(id));
+	return chat_check_access(r, c, viewer, e);
 }
 
 struct str

@@ -12,24 +12,30 @@
 #include "base/str.h"
 #include "domain/channel.h"
 #include "domain/message.h"
+#include "domain/poll.h"
 #include "domain/read.h"
 
 struct err;
 struct req;
 struct user;
 
-/* ---- users named by what is written --------------------------------------------------- */
+/* ---- users and polls named by what is written ------------------------------------------ */
 
 struct chat_people {
 	struct buf wanted; /* uids */
 	int64_t *uids;     /* sorted; with users[i] since chat_people_load() */
 	struct user *users;
 	size_t n;
+	struct buf wanted_polls; /* ids, as struct str */
+	struct poll *polls;      /* sorted by id since chat_people_load() */
+	size_t npolls;
+	int64_t viewer; /* whose own votes are shown; 0: nobody's */
 };
 
 void chat_people_init(struct chat_people *, struct req *r);
 void chat_people_add(struct chat_people *, int64_t uid);
-/* Fails: STORE. */
+/* All polls in the same few statements, then the users, those named by the polls among them.
+ * Fails: STORE, TOO_LARGE. */
 bool chat_people_load(struct chat_people *, struct req *r, struct err *e) MUST_USE;
 /* NULL when there is no such user. */
 const struct user *chat_people_find(const struct chat_people *, int64_t uid);
@@ -77,6 +83,13 @@ bool chat_viewer(struct req *r, const json_t *body, int64_t *uid, struct err *e)
 /* A user token only reaches channels its user is in or made.  Fails: DENIED, STORE. */
 bool chat_check_access(
 	struct req *r, const struct channel *, int64_t viewer, struct err *e) MUST_USE;
+/* The message of a path and its channel, when ${viewer} may see it.  Fails: NOT_FOUND, DENIED,
+ * STORE. */
+bool chat_find_message(struct req *r, struct str id, int64_t viewer, struct message *,
+	struct channel *, struct err *e) MUST_USE;
+/* Custom data as members of the open object: nested (v2), or flat (v1), where it gives way to
+ * the object's own fields, ${names}. */
+void chat_write_custom(struct req *r, struct str custom, const char *const *names, size_t n);
 /* The custom data of an object in a request: "custom" (v2), or every key that is not in
  * ${reserved} (v1); p == NULL when there is none. */
 struct str

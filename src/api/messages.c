@@ -92,6 +92,7 @@ read_message(struct req *r, const json_t *obj, struct message_draft *out, struct
 		return fail(e, ERR_INPUT,
 			"message.text: expected a text, attachments or a poll_id");
 	out->custom = chat_read_custom(r, obj, message_keys, ARRAY_LEN(message_keys));
+	out->own_polls_only = r->user_id.p != NULL;
 	return true;
 }
 
@@ -138,6 +139,7 @@ answer_message(struct req *r, const struct message *m, const struct channel *c, 
 	struct chat_people people;
 
 	chat_people_init(&people, r);
+	people.viewer = viewer;
 	if (with_channel && !chat_load(r, c, &limits, viewer, &people, &state, e))
 		return false;
 	chat_note_message(&people, m);
@@ -175,16 +177,9 @@ get(struct req *r, struct err *e)
 	struct channel channel;
 	struct message m;
 	int64_t viewer;
-	bool found;
 
-	if (!chat_viewer(r, NULL, &viewer, e) ||
-		!message_get(r->db, r->arena, r->ctx->app, r->param[0], &m, e) ||
-		!channel_by_no(r->db, r->arena, m.channel, &channel, &found, e))
-		return false;
-	if (!found || channel.deleted_at != NO_TIME)
-		return fail(e, ERR_NOT_FOUND, "message with id %.*s doesn't exist",
-			STR_ARG(r->param[0]));
-	return chat_check_access(r, &channel, viewer, e) &&
+	return chat_viewer(r, NULL, &viewer, e) &&
+	       chat_find_message(r, r->param[0], viewer, &m, &channel, e) &&
 	       answer_message(r, &m, &channel, viewer, true, e);
 }
 

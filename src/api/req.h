@@ -85,7 +85,7 @@ struct route_group {
 	size_t n;
 };
 extern const struct route_group routes_users, routes_segments, routes_campaigns,
-	routes_channels, routes_messages, routes_ops;
+	routes_channels, routes_messages, routes_polls, routes_ops;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

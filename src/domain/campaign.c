@@ -8,6 +8,7 @@
 #include "domain/channel.h"
 #include "domain/content.h"
 #include "domain/outcome.h"
+#include "domain/poll.h"
 #include "domain/segment.h"
 #include "domain/uidset.h"
 #include "domain/user.h"
@@ -205,6 +206,10 @@ check(struct db *db, struct arena *a, const struct campaign_edit *d, struct camp
 			return fail_in(e, "sender_id");
 		c->sender = sender.uid;
 	}
+	/* Once in a template it may be deleted: then the messages show its id alone. */
+	if (d->message_template.p != NULL && content.poll_id.p != NULL &&
+		!poll_check(db, content.poll_id, 0, e))
+		return fail(e, e->code, "message_template.poll_id: %s", e->msg);
 	for (size_t i = 0; i < c->nsegments; i++)
 		if (!segment_get(db, a, c->segment_ids[i], &segment, e))
 			return fail_in(e, "segment_ids");

@@ -96,7 +96,8 @@ bool campaign_read_edit(
 	struct arena *, const json_t *body, struct campaign_edit *out, struct err *e) MUST_USE;
 
 /* Creates a draft.  The merged result must be a valid campaign: templates compile, sender and
- * segments exist.  Fails: INPUT, NOT_FOUND, STORE. */
+ * segments exist, and so does the poll of a template that is given.  Fails: INPUT, NOT_FOUND,
+ * STORE. */
 bool campaign_create(struct db *, struct arena *, const struct campaign_edit *,
 	struct campaign *out, struct err *e) MUST_USE;
 /* Only in draft and scheduled.  Fails: INPUT, NOT_FOUND, STORE. */

@@ -9,6 +9,7 @@
 #include "base/jr.h"
 #include "base/jw.h"
 #include "domain/campaign.h"
+#include "domain/poll.h"
 #include "domain/template.h"
 
 #define RENDER_CHECK_MAX (1 << 20)
@@ -67,15 +68,17 @@ compile_json(struct arena *a, struct str json, const char *field, struct templat
 static bool
 compile_message(struct arena *a, struct str json, struct content *c, struct err *e)
 {
-	struct str text = STR_NONE, extra, poll_id;
+	struct str text = STR_NONE, extra;
 	bool searchable;
 	json_t *message;
 
 	if (!jr_parse(a, json, &message, e) || !jr_str(message, "text", REQUIRED, &text, e) ||
-		!jr_str_max(message, "poll_id", OPTIONAL, 255, &poll_id, e) ||
+		!jr_str_max(message, "poll_id", OPTIONAL, POLL_MAX_ID, &c->poll_id, e) ||
 		!jr_bool(message, "searchable", OPTIONAL, &searchable, e) ||
 		!extra_json(a, message, &extra, e))
 		return fail_in(e, "message_template");
+	if (c->poll_id.n == 0)
+		c->poll_id = STR_NONE;
 	if (!template_text(a, text, "message_template.text", &c->text, e))
 		return false;
 	if (extra.p != NULL && !compile_json(a, extra, "message_template", &c->extra, e))

@@ -21,6 +21,7 @@ struct content {
 	/* {"attachments":[…],"custom":{…}}; NULL when it comes out as it stands in the template
 	 * for everybody: then no message stores it. */
 	struct template *extra;
+	struct str poll_id; /* p == NULL: none */
 	bool has_channel_template;
 	struct str channel_type;         /* "messaging" without a template */
 	struct template *channel_id;     /* NULL: the distinct channel of the members */

@@ -8,6 +8,7 @@
 #include "base/jw.h"
 #include "domain/app.h"
 #include "domain/channel.h"
+#include "domain/poll.h"
 #include "store/db.h"
 
 #define MARK_CAMPAIGN STR("campaign_id")
@@ -92,6 +93,8 @@ message_from_row(struct rows *r, struct arena *a, const struct app *app, struct 
 
 		out->campaign = row_int(r, 9);
 		out->poll_id = jscan_text(a, jscan_member(template, STR("poll_id")));
+		if (out->poll_id.n == 0)
+			out->poll_id = STR_NONE;
 		if (extra.p == NULL)
 			details = template;
 	}
@@ -279,6 +282,15 @@ check_parent(struct db *w, const struct sending *s, struct err *e)
 }
 
 static bool
+check_poll(struct db *w, const struct message_draft *d, struct err *e)
+{
+	if (d->poll_id.p == NULL ||
+		poll_check(w, d->poll_id, d->own_polls_only ? d->author : 0, e))
+		return true;
+	return fail(e, e->code, "message.poll_id: %s", e->msg);
+}
+
+static bool
 send(struct db *w, void *arg, struct err *e)
 {
 	const struct sending *s = arg;
@@ -293,7 +305,8 @@ send(struct db *w, void *arg, struct err *e)
 	if (taken)
 		return fail(e, ERR_INPUT, "message.id: message with id %.*s already exists",
 			STR_ARG(d->id));
-	if (!check_parent(w, s, e) || !db_take(w, COUNTER_MESSAGE, 1, &key, e))
+	if (!check_parent(w, s, e) || !check_poll(w, d, e) ||
+		!db_take(w, COUNTER_MESSAGE, 1, &key, e))
 		return false;
 	if (!db_exec(w, SQL_MESSAGE_INSERT,
 		    ARGS(V_INT(key), V_INT(c->no), V_INT(now), V_TEXT(d->text),

@@ -72,6 +72,7 @@ struct message_draft {
 	struct str attachments; /* JSON array, or p == NULL */
 	struct str custom;      /* JSON object, or p == NULL */
 	struct str parent_id, poll_id;
+	bool own_polls_only; /* the poll must be one that the author created */
 	bool silent;
 	bool keep_hidden; /* does not un-hide the channel for its members */
 	const int64_t *mentioned;
@@ -79,6 +80,7 @@ struct message_draft {
 };
 
 /* Sends in a transaction of its own and un-hides the channel for the other members.
- * Fails: INPUT (id taken or of the server's form, sizes), TOO_LONG, STORE. */
+ * Fails: INPUT (id taken or of the server's form, sizes), TOO_LONG, NOT_FOUND and DENIED (the
+ * poll), STORE. */
 bool message_send(struct db *, struct arena *, const struct app *, const struct channel *,
 	const struct message_draft *, struct message *out, struct err *e) MUST_USE;

@@ -17,6 +17,7 @@ before(async () => {
 	({ server, api, js, node } = await startServer([{ id: 'ann', name: 'Ann' }, ...ids('u', 30)]));
 	for (const id of ['seg1', 'seg2'])
 		assertOk(await api.post('/segments', { id, type: 'user', name: id }), 201);
+	assertOk(await api.post('/polls', { id: 'poll-id', name: 'Lunch?', user_id: 'ann' }), 201);
 });
 after(() => server.close());
 

@@ -21,6 +21,8 @@ beforeEach(async () => {
 		{ id: 'user-id-1', name: 'One', country: 'USA', team: 'commonteam' },
 		{ id: 'user-id-2', name: 'Two', country: 'Italy', team: 'commonteam' },
 		{ id: 'user-id-3', name: 'Three', country: 'USA' }]);
+	await client.createPoll({ id: 'poll-id', name: 'Lunch?', options: [{ text: 'Pizza' }] },
+		'user-id-1');
 });
 afterEach(() => server.close());
 
@@ -96,6 +98,7 @@ describe('Sending a Campaign', () => {
 			assert.equal(message.text, `Hello ${name}!`);
 			assert.deepEqual([message.user.id, message.type, message.promotional, message.poll_id],
 				['sender', 'regular', true, 'poll-id']);
+			assert.equal(message.poll.options[0].text, 'Pizza');
 			assert.deepEqual(message.attachments, []);
 			assert.equal(message.campaign_id, campaign_id);
 			const { message: got } = await client.getMessage(message.id);
@@ -239,7 +242,7 @@ describe('Message Template, Channel Template', () => {
 		assert.equal(message.text, 'Sam says hello!');
 		assert.equal(message.campaign_data, '');
 		assert.deepEqual(message.attachments, [{ type: 'image', url: 'https://path/to/image.jpg' }]);
-		assert.equal(message.poll_id, 'poll-id');
+		assert.deepEqual([message.poll_id, message.poll.name], ['poll-id', 'Lunch?']);
 		assert.equal(message.cid, 'messaging:user-id-1-sender');
 		assert.equal(message.campaign_id, campaign.id);
 		/* the mobile SDKs read this name */

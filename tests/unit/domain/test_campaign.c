@@ -4,6 +4,7 @@
 #include "domain/bitset.h"
 #include "domain/campaign.h"
 #include "domain/page.h"
+#include "domain/poll.h"
 #include "domain/segment.h"
 #include "store_fixture.h"
 
@@ -201,6 +202,9 @@ create_refuses(void **state)
 			"sender_visibility: \"seen\""},
 		{BASE ",\"name\":7", ERR_INPUT, "name"},
 		{HI ",\"sender_id\":\"nobody\"", ERR_NOT_FOUND, "nobody"},
+		{ANN ",\"message_template\":{\"text\":\"x\",\"poll_id\":\"none\"}",
+			ERR_NOT_FOUND,
+			"message_template.poll_id: poll with id none doesn't exist"},
 		{BASE ",\"channel_template\":{}", ERR_INPUT, "channel_template.type"},
 		{BASE ",\"channel_template\":{\"type\":\"messaging\",\"members\":[\"a\"],"
 		      "\"members_template\":[{\"user_id\":\"b\"}]}",
@@ -216,6 +220,34 @@ create_refuses(void **state)
 				  &c, &e),
 			&e, cases[i].code, cases[i].says);
 	must_fail(campaign_get(f->db, &f->arena, STR("c"), &c, &e), &e, ERR_NOT_FOUND, "c");
+}
+
+/* The poll must be there when a template names it, and may go afterwards. */
+static void
+a_poll_is_looked_up_when_it_is_named(void **state)
+{
+	static const char with_poll[] =
+		"{\"id\":\"c\"," ANN ",\"user_ids\":[\"bob\"],"
+		"\"message_template\":{\"text\":\"x\",\"poll_id\":\"p\"}}";
+	struct fixture *f = *state;
+	struct poll_edit d = POLL_EDIT_NONE;
+	struct campaign c;
+	struct str id;
+	struct err e;
+
+	create(f, "{\"id\":\"bare\"," ANN
+		  ",\"message_template\":{\"text\":\"x\",\"poll_id\":\"\"}}");
+	must_fail(try_update(f, "bare", with_poll, &c, &e), &e, ERR_NOT_FOUND,
+		"message_template.poll_id: poll with id p doesn't exist");
+	d.id = STR("p");
+	d.name = STR("Lunch?");
+	must(poll_create(f->db, &f->arena, &d, 1, &id, &e), &e);
+	create(f, with_poll);
+	update(f, "bare", with_poll);
+	must(poll_delete(f->db, &f->arena, STR("p"), 0, &e), &e);
+	update(f, "c", "{\"name\":\"x\"}");
+	must_fail(try_update(f, "c", with_poll, &c, &e), &e, ERR_NOT_FOUND, "p doesn't exist");
+	must(try_start(f, "c", NO_TIME, NO_TIME, &c, &e), &e);
 }
 
 /* A list of ${n} strings under ${key}, with what else a campaign needs. */
@@ -740,6 +772,7 @@ main(void)
 		TEST(create_and_read_back),
 		TEST(create_with_little),
 		TEST(create_refuses),
+		TEST(a_poll_is_looked_up_when_it_is_named),
 		TEST(limits_of_lists_and_texts),
 		TEST(an_id_is_taken_until_deleted),
 		TEST(update_is_partial),

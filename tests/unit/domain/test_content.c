@@ -41,6 +41,20 @@ text_alone(void **state)
 	assert_null(c.channel_id);
 	assert_int_equal(c.nmembers, 0);
 	assert_false(c.uses_channel);
+	assert_null(c.poll_id.p);
+}
+
+/* It is no part of what is rendered: no message stores it. */
+static void
+a_poll_is_named_once(void **state)
+{
+	struct content c =
+		compile(*state, "{\"text\":\"x\",\"poll_id\":\"{{receiver.id}}\"}", NULL);
+
+	assert_str(c.poll_id, "{{receiver.id}}");
+	assert_null(c.extra);
+	c = compile(*state, "{\"text\":\"x\",\"poll_id\":\"\"}", NULL);
+	assert_null(c.poll_id.p);
 }
 
 /* What is the same for everybody is read from the campaign and stored with no message. */
@@ -257,6 +271,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, arena_setup, arena_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(text_alone),
+		TEST(a_poll_is_named_once),
 		TEST(extra_constant_or_not),
 		TEST(use_of_the_channel_is_known),
 		TEST(messages_refused),

@@ -1,6 +1,7 @@
 /* test_message – messages of campaigns and of the API: read, listed, sent. */
 #include "chat_fixture.h"
 #include "domain/message.h"
+#include "domain/poll.h"
 
 static struct message
 must_get(struct fixture *f, struct str id)
@@ -113,6 +114,18 @@ lists_run_from_old_to_new(void **state)
 /* ---- sending ---------------------------------------------------------------------------- */
 
 static void
+make_poll(struct fixture *f, const char *id, int64_t creator)
+{
+	struct poll_edit d = POLL_EDIT_NONE;
+	struct str made;
+	struct err e;
+
+	d.id = str_of(id);
+	d.name = STR("Lunch?");
+	must(poll_create(f->db, &f->arena, &d, creator, &made, &e), &e);
+}
+
+static void
 what_is_sent_can_be_read(void **state)
 {
 	struct fixture *f = *state;
@@ -127,6 +140,7 @@ what_is_sent_can_be_read(void **state)
 
 	world_make(f, &w);
 	c = make_channel(f, "messaging", "x", w.ann, &w.ann, 1);
+	make_poll(f, "p", w.ann);
 	d.author = w.bob;
 	d.mentioned = &w.carl;
 	d.nmentioned = 1;
@@ -143,6 +157,31 @@ what_is_sent_can_be_read(void **state)
 	assert_int_equal(again.nmentioned, 1);
 	assert_int_equal(again.mentioned[0], w.carl);
 	assert_int_equal(again.created_at, again.updated_at);
+}
+
+static void
+polls_must_exist_and_may_have_to_be_ones_own(void **state)
+{
+	struct fixture *f = *state;
+	struct message_draft d = {.text = STR("hi"), .poll_id = STR("p")};
+	struct world w;
+	struct channel c;
+	struct message m;
+	struct err e;
+
+	world_make(f, &w);
+	c = make_channel(f, "messaging", "x", w.ann, &w.ann, 1);
+	d.author = w.bob;
+	must_fail(message_send(f->db, &f->arena, &test_app, &c, &d, &m, &e), &e, ERR_NOT_FOUND,
+		"message.poll_id: poll with id p doesn't exist");
+	make_poll(f, "p", w.ann);
+	must_send(f, &c, &d);
+	d.own_polls_only = true;
+	must_fail(message_send(f->db, &f->arena, &test_app, &c, &d, &m, &e), &e, ERR_DENIED,
+		"message.poll_id: poll with id p can be sent only by the user who created it");
+	d.author = w.ann;
+	must_send(f, &c, &d);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM messages", NO_ARGS), 2);
 }
 
 static void
@@ -315,6 +354,7 @@ main(void)
 		with_store(unknown_messages_are_not_found),
 		with_store(lists_run_from_old_to_new),
 		with_store(what_is_sent_can_be_read),
+		with_store(polls_must_exist_and_may_have_to_be_ones_own),
 		with_store(ids_of_clients),
 		with_store(long_texts_are_refused),
 		with_store(parents_must_be_in_the_channel),
