@@ -82,10 +82,24 @@ function* badValues(name, schema) {
 		yield* ['tampered', 'e30', 'x'.repeat(100000)];
 }
 
-/* A request that would be accepted, as far as the schema tells; the operation's own needs. */
+/* The least that the schema takes. */
+function sample(schema) {
+	const s = resolve(schema);
+	switch (s.enum ? 'enum' : s.type) {
+	case 'enum': return s.enum[0];
+	case 'string': return s.format === 'date-time' ? '2027-01-01T00:00:00Z' : 'x';
+	case 'integer': case 'number': return Math.max(s.minimum ?? 1, 1);
+	case 'boolean': return true;
+	case 'array': return s.minItems ? [sample(s.items)] : [];
+	default: return Object.fromEntries((s.required ?? []).map((key) => [key, sample(s.properties[key])]));
+	}
+}
+
+/* Where it is not enough. */
 const VALID = {
 	CreateCampaign: () => campaign(), UpdateCampaign: () => ({ name: 'z' }),
 	CreateSegment: () => ({ type: 'user' }),
+	CastPollVote: () => ({ vote: { option_id: 'x' } }),
 	AddSegmentTargets: () => ({ target_ids: ['ann'] }), DeleteSegmentTargets: () => ({ target_ids: ['ann'] }),
 };
 
@@ -119,7 +133,7 @@ describe('every field of every request', () => {
 	test('wrong types, sizes, ranges, values', async () => {
 		const cases = operations.flatMap((operation) => {
 			const schema = schemas[`${name(operation)}Request`];
-			const valid = VALID[name(operation)]?.() ?? {};
+			const valid = VALID[name(operation)]?.() ?? sample(schema ?? {});
 			return Object.entries(schema?.properties ?? {}).flatMap(([field, property]) =>
 				[...badValues(field, property)].map((value) => ({ operation, field,
 					label: `${field}=${JSON.stringify(value).slice(0, 60)}`,
@@ -136,7 +150,7 @@ describe('every field of every request', () => {
 	test('required ones missing or null', async () => {
 		const cases = operations.flatMap((operation) => {
 			const schema = schemas[`${name(operation)}Request`];
-			const valid = VALID[name(operation)]?.() ?? {};
+			const valid = VALID[name(operation)]?.() ?? sample(schema ?? {});
 			/* An update is partial (api.md §2.3.3). */
 			return (schema?.required ?? []).flatMap((field) => [undefined, null].map((value) => ({
 				operation, field, label: `${field}=${value}`, body: { ...valid, [field]: value } })));
