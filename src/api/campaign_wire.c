@@ -133,6 +133,8 @@ campaign_wire(struct req *r, const struct campaign *c, const struct campaign_pag
 	wire_users(r, page);
 	req_ktime_opt(r, "scheduled_for", c->scheduled_for);
 	req_ktime_opt(r, "stop_at", c->stop_at);
+	if (c->stop_reason.p != NULL)
+		jw_kstr(w, "stop_reason", c->stop_reason);
 	req_ktime(r, "created_at", c->created_at);
 	req_ktime(r, "updated_at", c->updated_at);
 	wire_stats(r, c);

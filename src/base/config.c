@@ -48,6 +48,7 @@ static const struct {
 	{"store_connections", 0, 1000},
 	{"http_threads", 1, 256},
 	{"workers", 1, 64},
+	{"max_lateness", 0, 31536000},
 	{"batch_size", 1, 4096},
 	{"lease_ms", 1, 86400000},
 	{"render_max", 1, 1 << 20},

@@ -25,6 +25,8 @@ struct err;
 	X(workers, INT, "2", 0, "threads that prepare campaign batches (1..64)")               \
 	X(batch_size, INT, "4096", 0, "recipients per batch (1..4096)")                        \
 	X(lease_ms, INT, "30000", 0, "how long a claimed batch is believed, in milliseconds")  \
+	X(max_lateness, INT, "3600", 0,                                                        \
+		"seconds a schedule may be missed and still sent; 0: any")                     \
 	X(render_max, INT, "20000", 0, "bytes a rendered message may have")                    \
 	X(log_level, STR, "info", 0, "debug, info, warn or error")
 

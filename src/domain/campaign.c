@@ -49,6 +49,7 @@ from_row(struct rows *r, struct arena *a, struct campaign *c)
 		.pending = row_int(r, 25),
 		.channels_created = row_int(r, 26),
 		.users_read = row_int(r, 27),
+		.stop_reason = arena_dup(a, row_str(r, 28)),
 	};
 }
 
@@ -454,20 +455,23 @@ campaign_delete(struct db *db, struct arena *a, struct str id, struct err *e)
 /* ---- for the engine -------------------------------------------------------------------- */
 
 struct due {
-	int64_t now, *moved;
+	int64_t now, late_us, *moved;
 };
 
 static bool
 due_tx(struct db *w, void *arg, struct err *e)
 {
 	struct due *d = arg;
-	int64_t stopped, started;
+	int64_t missed = 0, stopped, started;
 
 	/* Stops first: what is due for both never starts. */
 	if (!db_exec(w, SQL_CAMPAIGN_DUE_STOP, ARGS(V_INT(d->now)), NO_BULK, &stopped, e) ||
+		(d->late_us > 0 && !db_exec(w, SQL_CAMPAIGN_DUE_MISSED,
+					   ARGS(V_INT(d->now), V_INT(d->now - d->late_us)),
+					   NO_BULK, &missed, e)) ||
 		!db_exec(w, SQL_CAMPAIGN_DUE_START, ARGS(V_INT(d->now)), NO_BULK, &started, e))
 		return false;
-	*d->moved = stopped + started;
+	*d->moved = stopped + missed + started;
 	return true;
 }
 
@@ -483,9 +487,10 @@ next_due(struct db *db, int64_t *next, struct err *e)
 }
 
 bool
-campaign_due(struct db *db, int64_t now, int64_t *moved, int64_t *next, struct err *e)
+campaign_due(struct db *db, int64_t now, int64_t late_us, int64_t *moved, int64_t *next,
+	struct err *e)
 {
-	struct due d = {now, moved};
+	struct due d = {now, late_us, moved};
 
 	*moved = 0;
 	if (!next_due(db, next, e))

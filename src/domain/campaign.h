@@ -61,6 +61,7 @@ struct campaign {
 	int64_t user_set; /* set of listed users (domain/uidset.h); 0: none */
 	int64_t created_at, updated_at, deleted_at;
 	int64_t scheduled_for, stop_at, started_at, completed_at; /* NO_TIME: unset */
+	struct str stop_reason; /* "stop_at", "missed_schedule"; p == NULL: by hand, or not */
 	/* Of the plan; 0 before it. */
 	int64_t form; /* of the channels it creates (domain/form.h); 0: ids are stored */
 	bool planned;
@@ -139,10 +140,11 @@ bool campaign_delete(struct db *, struct arena *, struct str id, struct err *e) 
 
 /* ---- for the engine ------------------------------------------------------------------ */
 
-/* Starts what is due and stops what has run out at ${now}; *next is when to look again
- * (NO_TIME: nothing is scheduled).  *moved: how many changed.  Fails: STORE. */
-bool
-campaign_due(struct db *, int64_t now, int64_t *moved, int64_t *next, struct err *e) MUST_USE;
+/* Starts what is due and stops what has run out at ${now}; what was due more than ${late_us}
+ * ago (0: any time) is stopped as missed (I-23).  *next is when to look again (NO_TIME: nothing
+ * is scheduled), *moved how many changed.  Fails: STORE. */
+bool campaign_due(struct db *, int64_t now, int64_t late_us, int64_t *moved, int64_t *next,
+	struct err *e) MUST_USE;
 /* The oldest campaign that is in_progress without a plan. */
 bool campaign_unplanned(struct db *, int64_t *no, bool *found, struct err *e) MUST_USE;
 /* True from the start to the plan: the audience is not fixed yet.  Fails: STORE. */

@@ -72,7 +72,8 @@ scheduler_run(void *arg)
 		int64_t moved, next = NO_TIME;
 		bool plans = false;
 
-		if (campaign_due(db, clock_now_us(), &moved, &next, &e) &&
+		if (campaign_due(db, clock_now_us(), g->config->max_lateness * 1000000, &moved,
+			    &next, &e) &&
 			plan_one(g, db, &arena, &plans, &e)) {
 			wait = plans ? 0 : sleep_ms(next);
 			continue;

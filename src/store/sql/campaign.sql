@@ -19,14 +19,16 @@ WHERE no = $1 AND status IN ('draft', 'scheduled')
 SELECT no, id, name, description, status, sender, sender_mode, sender_visibility,
 	create_channels, show_channels, skip_push, skip_webhook, message_template,
 	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
-	started_at, completed_at, form, planned, audience, pending, channels_created, users_read
+	started_at, completed_at, form, planned, audience, pending, channels_created, users_read,
+	stop_reason
 FROM campaigns WHERE id = $1 AND deleted_at IS NULL
 
 -- name: campaign_by_no
 SELECT no, id, name, description, status, sender, sender_mode, sender_visibility,
 	create_channels, show_channels, skip_push, skip_webhook, message_template,
 	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
-	started_at, completed_at, form, planned, audience, pending, channels_created, users_read
+	started_at, completed_at, form, planned, audience, pending, channels_created, users_read,
+	stop_reason
 FROM campaigns WHERE no = $1
 
 -- name: campaign_segments_get
@@ -61,8 +63,13 @@ UPDATE campaigns SET status = 'in_progress', started_at = $1, updated_at = $1
 WHERE status IN ('scheduled', 'in_progress') AND status = 'scheduled'
 	AND scheduled_for <= $1 AND deleted_at IS NULL
 
+-- Whose time was longer ago than may be made up for (I-23).
+-- name: campaign_due_missed
+UPDATE campaigns SET status = 'stopped', stop_reason = 'missed_schedule', updated_at = $1
+WHERE status IN ('scheduled', 'in_progress') AND status = 'scheduled' AND scheduled_for < $2
+
 -- name: campaign_due_stop
-UPDATE campaigns SET status = 'stopped', updated_at = $1
+UPDATE campaigns SET status = 'stopped', stop_reason = 'stop_at', updated_at = $1
 WHERE status IN ('scheduled', 'in_progress') AND stop_at <= $1
 
 -- name: campaign_next_due

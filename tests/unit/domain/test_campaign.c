@@ -512,14 +512,20 @@ a_start_says_when(void **state)
 /* ---- what is due ----------------------------------------------------------------- */
 
 static void
-due(struct fixture *f, int64_t now, int64_t moved, int64_t next)
+due_within(struct fixture *f, int64_t now, int64_t late_us, int64_t moved, int64_t next)
 {
 	int64_t m, n;
 	struct err e;
 
-	must(campaign_due(f->db, now, &m, &n, &e), &e);
+	must(campaign_due(f->db, now, late_us, &m, &n, &e), &e);
 	assert_int_equal(m, moved);
 	assert_int_equal(n, next);
+}
+
+static void
+due(struct fixture *f, int64_t now, int64_t moved, int64_t next)
+{
+	due_within(f, now, 0, moved, next);
 }
 
 static void
@@ -555,6 +561,34 @@ starts_and_stops_that_are_due(void **state)
 	assert_str(c.status, "stopped");
 	assert_int_equal(c.started_at, NO_TIME);
 	assert_str(look(f, "a").status, "in_progress");
+}
+
+/* I-23: a schedule that was slept through is not made up for, and says so. */
+static void
+late_schedules_are_stated(void **state)
+{
+	struct fixture *f = *state;
+	int64_t t = clock_now_us();
+	struct campaign c;
+	struct err e;
+
+	for (const char *id = "abc"; *id != '\0'; id++)
+		in_status(f, (char[]){*id, '\0'}, "draft");
+	must(try_start(f, "a", t + HOUR, NO_TIME, &c, &e), &e);
+	must(try_start(f, "b", t + 3 * HOUR, NO_TIME, &c, &e), &e);
+	must(try_start(f, "c", t + 2 * HOUR, t + 3 * HOUR, &c, &e), &e);
+	due_within(f, t + 4 * HOUR, HOUR, 3, NO_TIME);
+	c = look(f, "a");
+	assert_str(c.status, "stopped");
+	assert_str(c.stop_reason, "missed_schedule");
+	assert_int_equal(c.started_at, NO_TIME);
+	/* Just in time. */
+	c = look(f, "b");
+	assert_str(c.status, "in_progress");
+	assert_null(c.stop_reason.p);
+	c = look(f, "c");
+	assert_str(c.status, "stopped");
+	assert_str(c.stop_reason, "stop_at");
 }
 
 static void
@@ -780,6 +814,7 @@ main(void)
 		TEST(every_verb_in_every_status),
 		TEST(a_start_says_when),
 		TEST(starts_and_stops_that_are_due),
+		TEST(late_schedules_are_stated),
 		TEST(nothing_deleted_is_due),
 		TEST(the_oldest_without_a_plan),
 		TEST(audiences),
