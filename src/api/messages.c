@@ -114,6 +114,8 @@ read_author(struct req *r, const json_t *body, const json_t *obj, int64_t *uid, 
 			"side auth.");
 	if (!user_get(r->db, r->arena, id, &author, e))
 		return false;
+	if (author.deactivated_at != NO_TIME)
+		return fail(e, ERR_DENIED, "the user %.*s was deactivated", STR_ARG(id));
 	*uid = author.uid;
 	return true;
 }

@@ -137,23 +137,37 @@ check_key(const struct req *r, struct err *e)
 	return true;
 }
 
-/* Tokens of a user made before the instant that was set for him count no more. */
+/* Made before ${before} (NO_TIME: never revoked), or nobody knows when. */
 static bool
-check_revoked(const struct req *r, const struct token *t, struct err *e)
+is_revoked(const struct token *t, int64_t before)
 {
-	struct err none = {0};
-	struct user user;
-
-	if (!user_get(r->db, r->arena, t->user_id, &user, &none)) {
-		if (none.code == ERR_NOT_FOUND)
-			return true;
-		*e = none;
+	if (before == NO_TIME)
 		return false;
-	}
-	if (user.revoked_before == NO_TIME)
+	/* Not in microseconds: iat can be any number. */
+	return t->iat == INT64_MIN || t->iat < before / 1000000 ||
+	       (t->iat == before / 1000000 && before % 1000000 > 0);
+}
+
+/* A token outlives what becomes of its user.  One of a user that was never created is good:
+ * clients create theirs. */
+static bool
+check_user(const struct req *r, const struct token *t, struct err *e)
+{
+	struct user user;
+	int64_t uid;
+
+	if (!user_resolve(r->db, r->arena, &t->user_id, 1, &uid, e))
+		return false;
+	if (uid == 0)
 		return true;
-	if (t->iat == INT64_MIN || t->iat < user.revoked_before / 1000000)
+	if (!user_by_uid(r->db, r->arena, uid, &user, e))
+		return false;
+	if (is_revoked(t, user.revoked_before))
 		return fail(e, ERR_EXPIRED, "token: revoked");
+	if (user.deleted_at != NO_TIME)
+		return fail(e, ERR_NOT_FOUND, "the user %.*s was deleted", STR_ARG(user.id));
+	if (user.deactivated_at != NO_TIME)
+		return fail(e, ERR_DENIED, "the user %.*s was deactivated", STR_ARG(user.id));
 	return true;
 }
 
@@ -182,7 +196,7 @@ check_token(struct req *r, struct err *e)
 			"user \"%.*s\"",
 			STR_ARG(token.user_id));
 	r->user_id = token.user_id;
-	return check_revoked(r, &token, e);
+	return check_user(r, &token, e);
 }
 
 /* ---- the way of a request --------------------------------------------------------- */

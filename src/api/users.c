@@ -1,15 +1,13 @@
-/* users – the endpoints of users and of tasks (api.md §6.1). */
+/* users – the endpoints of users: upsert, change, query, import (api.md §6.1). */
 #include <stdio.h>
 
 #include "api/req.h"
 #include "api/wire.h"
-#include "domain/task.h"
 #include "domain/user.h"
 
 #define QUERY_DEFAULT    30
 #define QUERY_MAX        100
 #define QUERY_OFFSET_MAX 1000
-#define DELETE_MAX       100
 #define IMPORT_BODY_MAX  (16 * KIB * KIB)
 #define IMPORT_LINE_MAX  (64 * KIB)
 #define IMPORT_TOLD_MAX  100  /* failed lines listed in the answer */
@@ -195,105 +193,6 @@ query(struct req *r, struct err *e)
 	return true;
 }
 
-/* ---- deletion -------------------------------------------------------------------- */
-
-/* How thoroughly: "soft" keeps the data, "hard" and "pruning" forget it. */
-static bool
-read_mode(const json_t *body, const char *key, bool may_prune, bool *said, bool *hard,
-	struct err *e)
-{
-	struct str mode = STR_NONE, shown;
-
-	if (!jr_str(body, key, OPTIONAL, &mode, e))
-		return false;
-	*said = mode.p != NULL;
-	*hard = *said && (str_is(mode, "hard") || (may_prune && str_is(mode, "pruning")));
-	if (!*said || *hard || str_is(mode, "soft"))
-		return true;
-	shown = str_clip(mode, 64);
-	return fail(e, ERR_INPUT, "%s: expected \"soft\"%s or \"hard\", got \"%.*s\"", key,
-		may_prune ? ", \"pruning\"" : "", STR_ARG(shown));
-}
-
-/* The task is done before it can be asked after; it says what was kept. */
-static struct str
-deletion_result(struct req *r, const struct str *ids, size_t n, const bool kept[2])
-{
-	struct buf text;
-	struct jw w;
-
-	buf_init(&text, r->arena, 64 * n);
-	jw_init(&w, &text);
-	jw_obj(&w);
-	for (size_t i = 0; i < n; i++) {
-		jw_key(&w, ids[i]);
-		jw_obj(&w);
-		jw_kstr(&w, "status", STR("ok"));
-		if (kept[0])
-			jw_kstr(&w, "messages", STR("kept"));
-		if (kept[1])
-			jw_kstr(&w, "conversations", STR("kept"));
-		jw_end_obj(&w);
-	}
-	jw_end_obj(&w);
-	return buf_view(&text);
-}
-
-static bool
-delete_many(struct req *r, struct err *e)
-{
-	bool said, hard, ignored, kept[2];
-	struct str *ids, task;
-	json_t *body;
-	size_t n;
-
-	if (!req_body(r, &body, e) ||
-		!jr_strs(r->arena, body, "user_ids", REQUIRED, DELETE_MAX, &ids, &n, e) ||
-		!check_count("user_ids", n, DELETE_MAX, e) ||
-		!read_mode(body, "user", true, &said, &hard, e) ||
-		!read_mode(body, "messages", true, &kept[0], &ignored, e) ||
-		!read_mode(body, "conversations", false, &kept[1], &ignored, e))
-		return false;
-	if (!user_delete(r->db, r->arena, ids, n, hard, e) ||
-		!task_add_done(r->db, r->arena, deletion_result(r, ids, n, kept), &task, e))
-		return false;
-	jw_kstr(&r->w, "task_id", task);
-	return true;
-}
-
-static bool
-delete_one(struct req *r, struct err *e)
-{
-	struct str id = r->param[0];
-	struct user u;
-	bool hard = false;
-	int64_t uid;
-
-	if (!req_query_bool(r, "hard_delete", &hard, e) ||
-		!user_resolve(r->db, r->arena, &id, 1, &uid, e) ||
-		!user_delete(r->db, r->arena, &id, 1, hard, e) ||
-		!user_by_uid(r->db, r->arena, uid, &u, e))
-		return false;
-	jw_key(&r->w, STR("user"));
-	wire_user(r, &u);
-	return true;
-}
-
-static bool
-get_task(struct req *r, struct err *e)
-{
-	struct task t;
-
-	if (!task_get(r->db, r->arena, r->param[0], &t, e))
-		return false;
-	jw_kstr(&r->w, "task_id", t.id);
-	jw_kstr(&r->w, "status", t.status);
-	req_ktime(r, "created_at", t.created_at);
-	req_ktime(r, "updated_at", t.updated_at);
-	jw_kraw(&r->w, "result", t.result.p == NULL ? STR("{}") : t.result);
-	return true;
-}
-
 /* ---- import ---------------------------------------------------------------------- */
 
 struct bad_line {
@@ -416,14 +315,8 @@ static const struct route routes[] = {
 		"change some fields of up to 100 users"},
 	{"GET", "/users", "QueryUsers", query, ROUTE_COMMON | ROUTE_CLIENT, BODY_NONE,
 		"list users by filter"},
-	{"POST", "/users/delete", "DeleteUsers", delete_many, ROUTE_COMMON, BODY_SMALL,
-		"delete up to 100 users"},
-	{"DELETE", "/users/{id}", "DeleteUser", delete_one, ROUTE_COMMON, BODY_NONE,
-		"delete a user"},
 	{"POST", "/users/import", "ImportUsers", import, ROUTE_COMMON | ROUTE_RAW_BODY,
 		IMPORT_BODY_MAX, "create or replace users, one JSON object per line"},
-	{"GET", "/tasks/{id}", "GetTask", get_task, ROUTE_COMMON, BODY_NONE,
-		"ask after a task"},
 };
 
 const struct route_group routes_users = {routes, ARRAY_LEN(routes)};

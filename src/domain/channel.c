@@ -335,6 +335,15 @@ channel_get(struct db *db, struct arena *a, struct str type, struct str id, stru
 }
 
 bool
+channel_removals(struct db *db, int64_t *out, struct err *e)
+{
+	bool found;
+
+	*out = 0;
+	return db_get_int(db, SQL_CHANNEL_REMOVALS, NO_ARGS, out, &found, e);
+}
+
+bool
 channel_last_message_at(struct db *db, int64_t no, int64_t *out, struct err *e)
 {
 	struct rows r;

@@ -135,6 +135,10 @@ bool channel_create(struct db *w, struct arena *, const struct channel_spec *, i
 bool channel_get_or_create(struct db *, struct arena *, const struct channel_spec *,
 	struct channel *out, bool *made, struct err *e) MUST_USE;
 
+/* How often channels were removed, rows and all.  While it stays the same, those that were
+ * found are still there.  Fails: STORE. */
+bool channel_removals(struct db *, int64_t *out, struct err *e) MUST_USE;
+
 /* ---- members ------------------------------------------------------------------------ */
 
 /* Those who are in the channel: derived ones first, then by uid; at most ${max} (0: all).
@@ -150,6 +154,11 @@ bool channel_member(struct db *, struct arena *, const struct channel *, int64_t
 /* One user in many channels: out[i].uid is 0 where he is no member. */
 bool channel_member_in_many(struct db *, struct arena *, const struct channel *channels,
 	size_t n, int64_t uid, struct member *out, struct err *e) MUST_USE;
+
+/* out[i]: exactly two are in channels[i], and the user is one of them.  The channels must be
+ * complete.  Fails: STORE. */
+bool channel_are_pairs(struct db *, struct arena *, const struct channel *channels, size_t n,
+	int64_t uid, bool *out, struct err *e) MUST_USE;
 
 /* Un-hides the channel for everyone who has it hidden, but ${except_uid} (0: nobody).  Only
  * inside db_write. */

@@ -337,6 +337,49 @@ count_derived(const struct channel *c, const struct channel_origin *o)
 	return n;
 }
 
+/* Whether his membership follows from the campaign; the channel is complete. */
+static bool
+follows(const struct channel *c, int64_t uid)
+{
+	return c->origin != 0 && (is_home(c, uid) || is_sender(c, uid) ||
+					 channel_origin_find(c->from, uid) != NULL);
+}
+
+bool
+channel_are_pairs(struct db *db, struct arena *a, const struct channel *channels, size_t n,
+	int64_t uid, bool *out, struct err *e)
+{
+	int64_t *nos = arena_array(a, n + 1, sizeof(*nos));
+	int64_t *count = arena_array(a, n + 1, sizeof(*count));
+	struct col cols[] = {COL_INTS(nos)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct channel *c = &channels[i];
+
+		nos[i] = c->no;
+		count[i] = c->origin != 0 ? count_derived(c, c->from) : 0;
+		out[i] = follows(c, uid);
+	}
+	if (n == 0)
+		return true;
+	if (!db_query(db, SQL_MEMBER_MARKS_OF_MANY, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (rows_next(&r)) {
+		int64_t i = row_int(&r, 0), member = row_int(&r, 1);
+		bool was_in = follows(&channels[i], member);
+		bool is_in = (was_in || !row_null(&r, 2)) && row_null(&r, 3);
+
+		count[i] += is_in - was_in;
+		if (member == uid)
+			out[i] = is_in;
+	}
+	for (size_t i = 0; i < n; i++)
+		out[i] = out[i] && count[i] == 2;
+	return rows_end(&r, e);
+}
+
 bool
 channel_member_count(
 	struct db *db, struct arena *a, const struct channel *c, int64_t *out, struct err *e)

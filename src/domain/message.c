@@ -281,6 +281,19 @@ check_parent(struct db *w, const struct sending *s, struct err *e)
 	return true;
 }
 
+/* The channel was found before the transaction. */
+static bool
+check_channel(struct db *w, const struct channel *c, struct err *e)
+{
+	int64_t no;
+	bool found;
+
+	if (!db_get_int(w, SQL_CHANNEL_IS_LIVE, ARGS(V_INT(c->no)), &no, &found, e))
+		return false;
+	return found ||
+	       fail(e, ERR_NOT_FOUND, "channel with cid %.*s doesn't exist", STR_ARG(c->cid));
+}
+
 static bool
 check_poll(struct db *w, const struct message_draft *d, struct err *e)
 {
@@ -299,6 +312,8 @@ send(struct db *w, void *arg, struct err *e)
 	int64_t key, other, now = clock_now_us();
 	bool taken = false, found;
 
+	if (!check_channel(w, c, e))
+		return false;
 	if (d->id.p != NULL &&
 		!db_get_int(w, SQL_MESSAGE_ID_TAKEN, ARGS(V_TEXT(d->id)), &other, &taken, e))
 		return false;

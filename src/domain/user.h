@@ -23,8 +23,10 @@ struct user {
 	struct str language; /* unset means "" */
 	struct str teams;    /* JSON array */
 	struct str custom;   /* JSON object */
-	struct str extra;    /* JSON object: privacy_settings, teams_role, invisible … */
-	int64_t created_at;  /* NO_TIME: only mentioned, never created */
+	/* JSON object: privacy_settings, teams_role, invisible; or {"forgotten":true} of who
+	 * was deleted with his data. */
+	struct str extra;
+	int64_t created_at; /* NO_TIME: only mentioned, never created */
 	int64_t updated_at, last_active, deactivated_at, deleted_at, revoked_before;
 };
 
@@ -63,6 +65,9 @@ bool user_by_uids(struct db *, struct arena *, const int64_t *uids, size_t n, st
 bool user_read(struct arena *, const json_t *obj, bool nested_custom, struct user *out,
 	struct err *) MUST_USE;
 
+/* Reads "name" of a request.  Fails: INPUT. */
+bool user_read_name(struct arena *, const json_t *obj, struct str *out, struct err *) MUST_USE;
+
 /* Creates or replaces ${n} users (their uid, created_at, updated_at are filled in); the same
  * id twice: the last one counts.  One transaction. */
 bool
@@ -78,10 +83,6 @@ struct user_patch {
 /* All or nothing.  Fails: NOT_FOUND, INPUT. */
 bool user_patch(struct db *, struct arena *, const struct user_patch *patches, size_t n,
 	bool nested_custom, struct user **out, struct err *) MUST_USE;
-
-/* Marks users deleted (unknown ids: NOT_FOUND).  hard also forgets what was stored. */
-bool user_delete(struct db *, struct arena *, const struct str *ids, size_t n, bool hard,
-	struct err *) MUST_USE;
 
 /* Resolves ids to inner keys; ids never seen get one (a mention).  Only inside db_write.
  * uids[i] belongs to ids[i].  Ids must be valid (id_user_valid). */

@@ -77,6 +77,12 @@ read_text(struct arena *a, const json_t *obj, const char *key, struct str *out, 
 	return true;
 }
 
+bool
+user_read_name(struct arena *a, const json_t *obj, struct str *out, struct err *e)
+{
+	return read_text(a, obj, "name", out, e);
+}
+
 static bool
 read_id(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 {

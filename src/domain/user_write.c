@@ -1,4 +1,4 @@
-/* user_write – users as they are written: replaced, patched, deleted. */
+/* user_write – users as they are written: replaced and patched. */
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -204,57 +204,4 @@ user_patch(struct db *db, struct arena *a, const struct user_patch *patches, siz
 	p.out = arena_zalloc(a, MAX_OF(n, 1) * sizeof(*p.out));
 	*out = p.out;
 	return n == 0 || db_write(db, patch_in, &p, e);
-}
-
-/* ---- deletion -------------------------------------------------------------------- */
-
-struct deletion {
-	struct arena *a;
-	const struct str *ids;
-	size_t n;
-	bool hard;
-};
-
-/* A soft deletion needs a live user; a hard one may follow it. */
-static bool
-check_deletable(struct db *w, struct deletion *d, const int64_t *uids, struct err *e)
-{
-	struct user *users = arena_zalloc(d->a, d->n * sizeof(*users));
-	uint32_t *places = arena_array(d->a, d->n, sizeof(*places));
-
-	for (size_t i = 0; i < d->n; i++) {
-		places[i] = (uint32_t)i;
-		users[i].created_at = NO_TIME;
-	}
-	if (!read_marks(w, uids, places, d->n, users, e))
-		return false;
-	for (size_t i = 0; i < d->n; i++)
-		if (users[i].created_at == NO_TIME ||
-			(users[i].deleted_at != NO_TIME && !d->hard))
-			return fail(e, ERR_NOT_FOUND, "user with id %.*s doesn't exist",
-				STR_ARG(d->ids[i]));
-	return true;
-}
-
-static bool
-delete_in(struct db *w, void *arg, struct err *e)
-{
-	struct deletion *d = arg;
-	int64_t *uids = arena_array(d->a, d->n, sizeof(*uids));
-	struct col col = COL_INTS(uids);
-	struct bulk bulk = {&col, 1, d->n};
-
-	if (!user_resolve(w, d->a, d->ids, d->n, uids, e) || !check_deletable(w, d, uids, e) ||
-		!db_exec(w, SQL_USER_DELETE, ARGS(V_INT(clock_now_us())), &bulk, NULL, e))
-		return false;
-	return !d->hard || db_exec(w, SQL_USER_FORGET, NO_ARGS, &bulk, NULL, e);
-}
-
-bool
-user_delete(struct db *db, struct arena *a, const struct str *ids, size_t n, bool hard,
-	struct err *e)
-{
-	struct deletion d = {a, ids, n, hard};
-
-	return n == 0 || db_write(db, delete_in, &d, e);
 }

@@ -37,6 +37,7 @@ struct prepared {
 	struct slow_channel *slow;
 	size_t nslow;
 	size_t max_bytes; /* of one rendered message */
+	int64_t removals; /* how often channels had been removed when it was begun */
 };
 
 struct slow_channel {

@@ -481,7 +481,8 @@ batch_prepare(struct db *db, struct arena *a, struct sending *s, const struct ba
 		return fail(e, ERR_BUG, "batch %lld/%lld: the list of recipients is damaged",
 			(long long)b->campaign, (long long)b->seq);
 	col = COL_INTS(out->uids);
-	if (!sending_refresh(s, db, a, e) ||
+	/* Before anything is looked at: what is removed from now on makes us look again. */
+	if (!channel_removals(db, &out->removals, e) || !sending_refresh(s, db, a, e) ||
 		!db_query(db, SQL_BATCH_RECIPIENTS, ARGS(V_INT(s->form.form)), &bulk, &r, e))
 		return false;
 	arena_init(&q.scratch, 16384, SIZE_MAX);

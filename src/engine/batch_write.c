@@ -158,6 +158,31 @@ check_meetings(struct db *w, const struct prepared *p, struct err *e)
 	return true;
 }
 
+/* Channels that were found may have been removed since; a message must not be without one. */
+static bool
+check_removals(struct db *w, const struct prepared *p, struct err *e)
+{
+	struct col col = COL_INTS(p->old_channel);
+	int64_t removals = 0, there = 0;
+	struct rows r;
+
+	if (p->nold == 0)
+		return true;
+	if (!channel_removals(w, &removals, e))
+		return false;
+	if (removals == p->removals)
+		return true;
+	if (!db_query(w, SQL_BATCH_COUNT_CHANNELS, NO_ARGS, &(struct bulk){&col, 1, p->nold},
+		    &r, e))
+		return false;
+	if (rows_next(&r))
+		there = row_int(&r, 0);
+	if (!rows_end(&r, e))
+		return false;
+	return there == (int64_t)p->nold ||
+	       fail(e, ERR_STALE, "a channel was removed meanwhile");
+}
+
 bool
 batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e)
 {
@@ -173,8 +198,8 @@ batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e)
 	 * moment has not seen the message (api.md §3.5). */
 	now = clock_now_us();
 	return ledger_commit_begin(w, p->batch, &result, now, lost, e) &&
-	       check_meetings(w, p, e) && write_new_channels(w, p, now, e) &&
-	       write_slow_channels(w, p, now, e) && write_old_channels(w, p, now, e) &&
-	       write_messages(w, p, now, e) &&
+	       check_meetings(w, p, e) && check_removals(w, p, e) &&
+	       write_new_channels(w, p, now, e) && write_slow_channels(w, p, now, e) &&
+	       write_old_channels(w, p, now, e) && write_messages(w, p, now, e) &&
 	       ledger_commit_end(w, p->batch, &result, now, lost, e);
 }

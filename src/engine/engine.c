@@ -1,4 +1,4 @@
-/* engine – owns the scheduler and the workers. */
+/* engine – owns the scheduler, the clerk and the workers. */
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -61,6 +61,7 @@ engine_start(
 	store_listen(store, hear, g);
 	thread_start(&g->scheduler, "scheduler", scheduler_run, g);
 	thread_start(&g->sizer, "sizer", sizer_run, g);
+	thread_start(&g->clerk, "clerk", clerk_run, g);
 	for (int64_t i = 0; i < g->nworkers; i++)
 		thread_start(&g->workers[i], "worker", worker_run, g);
 	*out = g;
@@ -104,6 +105,7 @@ engine_stop(struct engine *g)
 	signal_stop(&g->planned);
 	thread_join(&g->scheduler);
 	thread_join(&g->sizer);
+	thread_join(&g->clerk);
 	for (int64_t i = 0; i < g->nworkers; i++)
 		thread_join(&g->workers[i]);
 	signal_fini(&g->work);

@@ -1,4 +1,4 @@
-/* engine – the threads that act without being asked: schedule, plan, send. */
+/* engine – the threads that act without being asked: schedule, plan, send, do tasks. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@ struct engine;
 struct err;
 struct store;
 
-/* Starts the scheduler, the sizer and the workers.  Fails: STORE. */
+/* Starts the scheduler, the sizer, the clerk and the workers.  Fails: STORE. */
 bool engine_start(struct engine **out, struct store *store, const struct config *config,
 	struct err *e) MUST_USE;
 /* "Something may have become due": after a commit that starts, schedules or changes; other

@@ -21,7 +21,7 @@ struct engine {
 	const struct config *config;
 	struct signal_flag work;    /* raised when something may have become due */
 	struct signal_flag planned; /* raised when a plan was written */
-	struct thread scheduler, sizer;
+	struct thread scheduler, sizer, clerk;
 	struct thread *workers;
 	int64_t nworkers;
 };
@@ -30,3 +30,4 @@ struct engine {
 void scheduler_run(void *engine);
 void sizer_run(void *engine);
 void worker_run(void *engine);
+void clerk_run(void *engine);

@@ -214,6 +214,8 @@ db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e)
 		[COUNTER_SEGMENT] = "segment",
 		[COUNTER_POLL] = "poll",
 		[COUNTER_VOTE] = "vote",
+		[COUNTER_TASK] = "task",
+		[COUNTER_REMOVAL] = "removal",
 	};
 	bool found;
 

@@ -206,7 +206,9 @@ enum counter {
 	COUNTER_CAMPAIGN,
 	COUNTER_SEGMENT,
 	COUNTER_POLL,
-	COUNTER_VOTE
+	COUNTER_VOTE,
+	COUNTER_TASK,
+	COUNTER_REMOVAL /* of channels: how often; see engine/batch_write.c */
 };
 
 /* Takes ${n} numbers; *first is the lowest.  Only inside db_write. */

@@ -144,6 +144,28 @@ class Planted(unittest.TestCase):
         self.change("DELETE FROM messages WHERE key >= ? AND key < ? + 3", *[self.batch(1)["first_key"]] * 2, rows=3)
         self.found("lost", "lost", "lost")
 
+    def test_messages_gone_with_a_deleted_user(self):
+        sent = {uid: b["first_key"] + i for b in map(self.batch, range(3))
+                for i, (uid, o) in enumerate(zip(unpack_keys(b["uids"]), unpack_bytes(b["outcomes"]))) if o == SENT}
+        one = self.value("SELECT uid FROM users WHERE id = 'user-03'")
+        self.change("DELETE FROM messages WHERE key = ?", sent[one])
+        self.change("UPDATE users SET deleted_at = 1 WHERE uid = ?", one)
+        self.assertTrue(self.audit().clean)
+        for uid, key in sent.items():
+            self.change("DELETE FROM messages WHERE key = ?", key, rows=uid != one)
+        self.assertEqual(self.audit().faults["lost"], len(USERS) - 1)
+        self.change("UPDATE users SET deleted_at = 1 WHERE id = 'sender'")
+        self.assertTrue(self.audit().clean)
+
+    def test_channels_removed_on_purpose(self):
+        channel = self.value("SELECT MIN(no) FROM channels WHERE origin = ?", self.no)
+        self.change("DELETE FROM messages WHERE channel = ?", channel)
+        self.change("DELETE FROM channels WHERE no = ?", channel)
+        self.change("UPDATE users SET deleted_at = 1 WHERE uid = ?", channel >> 12)
+        self.found("counter_mismatch")
+        self.change("INSERT INTO counters (name, next) VALUES ('removal', 2)")
+        self.assertTrue(self.audit().clean)
+
     def test_second_message_in_a_channel(self):
         b, i = self.sent_ordinal()
         j = unpack_bytes(b["outcomes"]).index(SENT, i + 1)

@@ -78,6 +78,9 @@ FROM @rows(uid BIGINT) AS r
 @left_probe(users u ON u.uid = r.uid)
 @left_probe(channels c ON c.no = r.uid * 4096 + $1)
 
+-- name: batch_count_channels
+SELECT COUNT(*) FROM @rows(channel BIGINT) AS r @probe(channels c ON c.no = r.channel)
+
 -- name: batch_insert_channels
 INSERT INTO channels (no, origin, created_at, custom)
 SELECT r.no, $1, $2, r.custom FROM @rows(no BIGINT, custom JSON) AS r

@@ -32,6 +32,12 @@ SELECT r.ord, p.channel_template
 FROM @rows(no BIGINT) AS r
 @probe(campaigns p ON p.no = r.no AND p.channel_template IS NOT NULL)
 
+-- name: channel_removals
+SELECT next FROM counters WHERE name = 'removal'
+
+-- name: channel_is_live
+SELECT no FROM channels WHERE no = $1 AND deleted_at IS NULL
+
 -- name: channel_last_message
 SELECT MAX(created_at) FROM messages WHERE channel = $1
 
@@ -49,6 +55,12 @@ FROM members WHERE channel = $1 ORDER BY uid LIMIT $2
 -- What a count of the members must know.
 -- name: member_marks
 SELECT uid, role, removed_at FROM members WHERE channel = $1 LIMIT $2
+
+-- The same for many channels at once.
+-- name: member_marks_of_many
+-- large
+SELECT r.ord, m.uid, m.role, m.removed_at
+FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no)
 
 -- name: member_row
 SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,

@@ -80,11 +80,27 @@ WHERE uid = ANY (ARRAY(SELECT r.uid FROM @rows(uid BIGINT) AS r))
 -- name: user_forget
 -- only: sqlite
 UPDATE users SET name = NULL, image = NULL, role = NULL, language = NULL, teams = NULL,
-	custom = NULL, extra = NULL, last_active = NULL
+	custom = NULL, extra = '{"forgotten":true}', last_active = NULL
 WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- name: user_forget
 -- only: pg
 UPDATE users SET name = NULL, image = NULL, role = NULL, language = NULL, teams = NULL,
-	custom = NULL, extra = NULL, last_active = NULL
+	custom = NULL, extra = '{"forgotten":true}', last_active = NULL
 WHERE uid = ANY (ARRAY(SELECT r.uid FROM @rows(uid BIGINT) AS r))
+
+-- name: user_restore
+UPDATE users SET deleted_at = NULL, updated_at = $1
+WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+
+-- A second deactivation keeps the time of the first.
+-- name: user_deactivate
+UPDATE users SET deactivated_at = COALESCE(deactivated_at, $1), updated_at = $1
+WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+
+-- name: user_reactivate
+UPDATE users SET deactivated_at = NULL, updated_at = $1
+WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+
+-- name: user_rename
+UPDATE users SET name = $2 WHERE uid = $1

@@ -41,8 +41,8 @@ export async function makeUsers(api, users) {
 }
 
 /* A server with these users, and the ways to talk to it: raw, v1, v2. */
-export async function startServer(users = []) {
-	const server = await Server.start();
+export async function startServer(users = [], options = {}) {
+	const server = await Server.start(options);
 	const api = rawClient(server);
 	await makeUsers(api, users);
 	return { server, api, js: jsClient(server), node: nodeClient(server) };

@@ -3,6 +3,7 @@
 #include "../unit_store.h"
 #include "base/jr.h"
 #include "domain/user.h"
+#include "domain/user_state.h"
 
 static inline json_t *
 parse(struct fixture *f, const char *text)
@@ -53,4 +54,16 @@ mention(struct fixture *f, const struct str *ids, size_t n, int64_t *uids)
 	struct err e;
 
 	must(db_write(f->db, mention_in, &m, &e), &e);
+}
+
+/* Deletes users and nothing of theirs. */
+static inline bool
+delete_users(
+	struct fixture *f, const struct str *ids, size_t n, enum purge_mode mode, struct err *e)
+{
+	const struct user_list list = {.ids = ids, .n = n};
+	const struct user_deletion deletion = {.user = mode};
+	struct str task;
+
+	return user_delete(f->db, &f->arena, &list, &deletion, &task, e);
 }

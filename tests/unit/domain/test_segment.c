@@ -269,7 +269,7 @@ fill(struct fixture *f)
 		"[{\"id\":\"ann\",\"age\":30},{\"id\":\"bob\",\"age\":17},"
 		"{\"id\":\"dea\",\"age\":40},{\"id\":\"gone\",\"age\":50}]",
 		NULL);
-	must(user_delete(f->db, &f->arena, gone, 1, false, &e), &e);
+	must(delete_users(f, gone, 1, PURGE_HIDE, &e), &e);
 	sql_script(f, "UPDATE users SET deactivated_at = 1 WHERE id = 'dea'");
 }
 

@@ -337,15 +337,15 @@ deleted_user_is_gone_and_can_begin_anew(void **state)
 	int64_t uid = u[0].uid, created_at = u[0].created_at;
 	struct err e;
 
-	must_fail(user_delete(f->db, &f->arena, with_unknown, 2, false, &e), &e, ERR_NOT_FOUND,
+	must_fail(delete_users(f, with_unknown, 2, PURGE_HIDE, &e), &e, ERR_NOT_FOUND,
 		"user with id nobody");
 	must(user_get(f->db, &f->arena, STR("ann"), &got, &e), &e);
-	must(user_delete(f->db, &f->arena, ids, 1, false, &e), &e);
+	must(delete_users(f, ids, 1, PURGE_HIDE, &e), &e);
 	must_fail(user_get(f->db, &f->arena, ids[0], &got, &e), &e, ERR_NOT_FOUND, "bob");
-	must_fail(user_delete(f->db, &f->arena, ids, 1, false, &e), &e, ERR_NOT_FOUND, "bob");
+	must_fail(delete_users(f, ids, 1, PURGE_HIDE, &e), &e, ERR_NOT_FOUND, "bob");
 	must(user_by_uid(f->db, &f->arena, uid, &got, &e), &e);
 	assert_str(got.custom, "{\"x\":1}");
-	must(user_delete(f->db, &f->arena, ids, 1, true, &e), &e);
+	must(delete_users(f, ids, 1, PURGE_REMOVE, &e), &e);
 	must(user_by_uid(f->db, &f->arena, uid, &got, &e), &e);
 	assert_null(got.custom.p);
 	u = put_users(f, "[{\"id\":\"bob\"}]", NULL);
@@ -398,7 +398,7 @@ fill(struct fixture *f)
 		","
 		"{\"id\":\"dea\",\"country\":\"USA\"},{\"id\":\"gone\",\"country\":\"USA\"}]",
 		NULL);
-	must(user_delete(f->db, &f->arena, gone, 1, false, &e), &e);
+	must(delete_users(f, gone, 1, PURGE_HIDE, &e), &e);
 	sql_script(f, "UPDATE users SET deactivated_at = 1 WHERE id = 'dea'");
 }
 

@@ -13,7 +13,7 @@ reasons_to_skip(void **state)
 
 	campaign(h, "before", FROM_ANN "," HI "," CREATE "," BY_AFFIX "," ALL);
 	run(h, "UPDATE users SET deactivated_at = 1 WHERE id = 'bob'", NO_ARGS);
-	must(user_delete(h->f->db, &h->f->arena, &STR("cid"), 1, false, &e), &e);
+	must(delete_users(h->f, &STR("cid"), 1, PURGE_HIDE, &e), &e);
 	run(h, "UPDATE channels SET disabled = 1 WHERE no >> 12 = $1",
 		ARGS(V_INT(uid_of(h, "dan"))));
 	run(h, "UPDATE channels SET frozen = 1 WHERE no >> 12 = $1",
@@ -387,7 +387,7 @@ a_sender_who_was_deleted(void **state)
 	struct err e;
 
 	create(h, "{\"id\":\"orphan\"," FROM_ANN "," HI "," CREATE "," BY_AFFIX "," ALL "}");
-	must(user_delete(h->f->db, &h->f->arena, &STR("ann"), 1, true, &e), &e);
+	must(delete_users(h->f, &STR("ann"), 1, PURGE_REMOVE, &e), &e);
 	start_at(h, "orphan", NO_TIME, NO_TIME);
 	c = campaign(h, "fine", "\"sender_id\":\"fay\"," HI "," CREATE "," BY_AFFIX "," ALL);
 	assert_int_equal(c.tallies.sent, 4);
