@@ -3,6 +3,7 @@
 
 #include "api/req.h"
 #include "api/wire.h"
+#include "domain/device.h"
 #include "domain/user.h"
 
 #define QUERY_DEFAULT    30
@@ -19,16 +20,46 @@ nests_custom(const struct req *r)
 	return r->dialect == DIALECT_V2;
 }
 
-static void
-answer_users(struct req *r, const struct user *users, size_t n)
+/* What full answers show besides the users. */
+struct details {
+	struct device *devices;
+	size_t *first; /* those of users[i] are devices[first[i]] up to devices[first[i + 1]] */
+};
+
+/* Where his notifications go is nobody's business but his own and the server's. */
+static bool
+load_details(
+	struct req *r, const struct user *users, size_t n, struct details *out, struct err *e)
 {
+	int64_t *uids = arena_array(r->arena, n, sizeof(*uids));
+
+	for (size_t i = 0; i < n; i++)
+		uids[i] = r->user_id.p == NULL || str_eq(r->user_id, users[i].id) ? users[i].uid
+										  : 0;
+	return device_list_many(r->db, r->arena, uids, n, &out->devices, &out->first, e);
+}
+
+static void
+write_full(struct req *r, const struct user *users, size_t i, const struct details *d)
+{
+	wire_user_full(r, &users[i], d->devices + d->first[i], d->first[i + 1] - d->first[i]);
+}
+
+static bool
+answer_users(struct req *r, const struct user *users, size_t n, struct err *e)
+{
+	struct details details;
+
+	if (!load_details(r, users, n, &details, e))
+		return false;
 	jw_kobj(&r->w, "users");
 	for (size_t i = 0; i < n; i++) {
 		jw_key(&r->w, users[i].id);
-		wire_user_full(r, &users[i]);
+		write_full(r, users, i, &details);
 	}
 	jw_end_obj(&r->w);
 	jw_kstr(&r->w, "membership_deletion_task_id", STR(""));
+	return true;
 }
 
 static bool
@@ -80,8 +111,7 @@ upsert(struct req *r, struct err *e)
 	}
 	if (!user_upsert(r->db, r->arena, out, n, e))
 		return false;
-	answer_users(r, out, n);
-	return true;
+	return answer_users(r, out, n, e);
 }
 
 /* ---- partial update -------------------------------------------------------------- */
@@ -125,8 +155,7 @@ patch(struct req *r, struct err *e)
 	}
 	if (!user_patch(r->db, r->arena, patches, n, nests_custom(r), &users, e))
 		return false;
-	answer_users(r, users, n);
-	return true;
+	return answer_users(r, users, n, e);
 }
 
 /* ---- query ----------------------------------------------------------------------- */
@@ -180,15 +209,17 @@ read_query(struct req *r, struct user_query *q, struct err *e)
 static bool
 query(struct req *r, struct err *e)
 {
+	struct details details;
 	struct user_query q;
 	struct user *users;
 	size_t n;
 
-	if (!read_query(r, &q, e) || !user_query(r->db, r->arena, &q, &users, &n, e))
+	if (!read_query(r, &q, e) || !user_query(r->db, r->arena, &q, &users, &n, e) ||
+		!load_details(r, users, n, &details, e))
 		return false;
 	jw_karr(&r->w, "users");
 	for (size_t i = 0; i < n; i++)
-		wire_user_full(r, &users[i]);
+		write_full(r, users, i, &details);
 	jw_end_arr(&r->w);
 	return true;
 }

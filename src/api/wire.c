@@ -2,7 +2,9 @@
 #include "api/wire.h"
 
 #include "api/req.h"
+#include "base/clock.h"
 #include "base/jscan.h"
+#include "domain/device.h"
 #include "domain/page.h"
 #include "domain/segment.h"
 #include "domain/user.h"
@@ -74,10 +76,38 @@ wire_user(struct req *r, const struct user *u)
 	jw_end_obj(&r->w);
 }
 
-void
-wire_user_full(struct req *r, const struct user *u)
+static void
+write_device(struct req *r, const struct user *u, const struct device *d)
 {
-	static const char *const lists[] = {"channel_mutes", "devices", "mutes"};
+	jw_obj(&r->w);
+	jw_kstr(&r->w, "id", d->id);
+	jw_kstr(&r->w, "push_provider", d->provider);
+	write_opt(r, "push_provider_name", d->provider_name);
+	write_opt(r, "hardware_id", d->hardware_id);
+	jw_kstr(&r->w, "user_id", u->id);
+	req_ktime(r, "created_at", d->created_at);
+	if (d->voip)
+		jw_kbool(&r->w, "voip", true);
+	if (d->disabled_at != NO_TIME)
+		jw_kbool(&r->w, "disabled", true);
+	write_opt(r, "disabled_reason", d->disabled_reason);
+	jw_end_obj(&r->w);
+}
+
+void
+wire_devices(struct req *r, const struct user *u, const struct device *devices, size_t n)
+{
+	jw_karr(&r->w, "devices");
+	for (size_t i = 0; i < n; i++)
+		write_device(r, u, &devices[i]);
+	jw_end_arr(&r->w);
+}
+
+void
+wire_user_full(
+	struct req *r, const struct user *u, const struct device *devices, size_t ndevices)
+{
+	static const char *const lists[] = {"channel_mutes", "mutes"};
 	static const char *const counts[] = {
 		"total_unread_count", "unread_channels", "unread_count", "unread_threads"};
 
@@ -85,6 +115,7 @@ wire_user_full(struct req *r, const struct user *u)
 	write_user_members(r, u);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		write_empty_array(r, lists[i]);
+	wire_devices(r, u, devices, ndevices);
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		jw_ki64(&r->w, counts[i], 0);
 	jw_end_obj(&r->w);

@@ -3,6 +3,9 @@
  * Each writes one complete JSON object where a value is due, in the dialect of the request. */
 #pragma once
 
+#include <stddef.h>
+
+struct device;
 struct page_links;
 struct req;
 struct segment;
@@ -10,8 +13,11 @@ struct user;
 
 /* UserResponse: what stands inside other objects. */
 void wire_user(struct req *r, const struct user *u);
-/* FullUserResponse: what the user endpoints answer. */
-void wire_user_full(struct req *r, const struct user *u);
+/* FullUserResponse: what the user endpoints answer; with his devices. */
+void wire_user_full(
+	struct req *r, const struct user *u, const struct device *devices, size_t ndevices);
+/* "devices" as a member of the open object. */
+void wire_devices(struct req *r, const struct user *u, const struct device *devices, size_t n);
 
 /* SegmentResponse; also the Segment inside a campaign. */
 void wire_segment(struct req *r, const struct segment *s);

@@ -16,6 +16,8 @@ static const struct {
 	{SQL_CHANNEL_ANY, "in the order of the key, with a LIMIT"},
 	{SQL_CHANNEL_ORIGINS_OF_MEMBER, "the same"},
 	{SQL_CLAIM_RELEASE_ALL, "once, at the start"},
+	{SQL_PUSH_PROVIDER_COUNT, "there are 25 at most"},
+	{SQL_PUSH_PROVIDER_LIST, "the same"},
 	{SQL_SEGMENT_ALL_USERS, "all users are what is asked for"},
 };
 
