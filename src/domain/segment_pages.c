@@ -25,8 +25,7 @@
 #define GATHER_COST    8    /* a look-up by uid against a step along the index */
 #define WALK_PATIENCE  4    /* times the expected steps, then a walk gives up */
 #define PROBES_MAX     64   /* membership asked one by one, above the set is loaded */
-#define AND_DEPTH_MAX  8
-#define ABOVE_ALL_IDS  "~" /* ids are of [A-Za-z0-9@_-] */
+#define ABOVE_ALL_IDS  "~"  /* ids are of [A-Za-z0-9@_-] */
 
 static const struct filter_field fields[] = {
 	{"target_id", FILTER_TEXT, OP_EQ | OP_RANGE | OP_IN, "u.id", FILTER_NEVER_NULL},
@@ -41,14 +40,69 @@ static const struct filter_schema schema = {
 
 /* ---- which ids a filter lets through --------------------------------------------- */
 
-/* Conditions on target_id, joined by AND. */
+/* Conditions on target_id: joined by AND they are a range and a list, where a walk can begin
+ * and end; the others are tested for each id. */
 struct range {
 	struct str low, high; /* p == NULL: open */
 	bool low_excluded, high_excluded;
 	bool listed;      /* only ids of the list */
 	struct str *list; /* sorted, each once */
 	size_t nlist;
+	const json_t *rest; /* a filter that must let the id through, too; NULL: none */
 };
+
+static bool
+is_in(struct str id, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (str_eq(id, jr_text(json_array_get(list, i))))
+			return true;
+	return false;
+}
+
+/* As in narrow_by(), the filter is known to be right. */
+static bool
+passes_op(const char *op, const json_t *v, struct str id)
+{
+	int c;
+
+	if (strcmp(op, "$in") == 0)
+		return is_in(id, v);
+	c = str_cmp(id, jr_text(v));
+	if (strcmp(op, "$eq") == 0)
+		return c == 0;
+	if (op[1] == 'g')
+		return c > 0 || (c == 0 && op[3] == 'e');
+	return c < 0 || (c == 0 && op[3] == 'e');
+}
+
+static bool
+passes(const json_t *filter, struct str id)
+{
+	json_t *tree = (json_t *)filter, *v, *part; /* jansson's iterators are not const */
+	const char *key, *op;
+
+	json_object_foreach(tree, key, v)
+	{
+		bool any = false, all = true;
+
+		if (json_is_array(v)) {
+			for (size_t i = 0; i < json_array_size(v); i++) {
+				bool one = passes(json_array_get(v, i), id);
+
+				any = any || one;
+				all = all && one;
+			}
+		} else if (json_is_object(v)) {
+			json_object_foreach(v, op, part) all = all && passes_op(op, part, id);
+		} else {
+			all = passes_op("$eq", v, id);
+		}
+		if (strcmp(key, "$or") == 0 ? !any : strcmp(key, "$nor") == 0 ? any : !all)
+			return false;
+	}
+	return true;
+}
 
 static bool
 range_has(const struct range *r, struct str id)
@@ -57,7 +111,8 @@ range_has(const struct range *r, struct str id)
 	int high = r->high.p == NULL ? -1 : str_cmp(id, r->high);
 
 	return (low > 0 || (low == 0 && !r->low_excluded)) &&
-	       (high < 0 || (high == 0 && !r->high_excluded));
+	       (high < 0 || (high == 0 && !r->high_excluded)) &&
+	       (r->rest == NULL || passes(r->rest, id));
 }
 
 static void
@@ -124,33 +179,26 @@ narrow_by(struct arena *a, const char *op, const json_t *v, struct range *r)
 	}
 }
 
-static bool
-narrow(struct arena *a, const json_t *filter, int depth, struct range *r, struct err *e)
+/* ${part} of the whole filter: conditions and $and narrow the range, $or and $nor cannot. */
+static void
+narrow(struct arena *a, const json_t *whole, const json_t *part, struct range *r)
 {
-	json_t *tree = (json_t *)filter, *v, *part; /* jansson's iterators are not const */
+	json_t *tree = (json_t *)part, *v, *inner;
 	const char *key, *op;
 	size_t i;
 
 	json_object_foreach(tree, key, v)
 	{
-		if (strcmp(key, "$and") == 0 && json_is_array(v) && depth < AND_DEPTH_MAX) {
-			json_array_foreach(v, i, part)
-			{
-				if (!narrow(a, part, depth + 1, r, e))
-					return false;
-			}
+		if (strcmp(key, "$and") == 0) {
+			json_array_foreach(v, i, inner) narrow(a, whole, inner, r);
 		} else if (strcmp(key, "target_id") != 0) {
-			return fail(e, ERR_INPUT,
-				"filter: targets are found by conditions on target_id, not by "
-				"%s",
-				key);
+			r->rest = whole;
 		} else if (json_is_object(v)) {
-			json_object_foreach(v, op, part) narrow_by(a, op, part, r);
+			json_object_foreach(v, op, inner) narrow_by(a, op, inner, r);
 		} else {
 			narrow_by(a, "$eq", v, r);
 		}
 	}
-	return true;
 }
 
 /* ---- the three ways to a page ---------------------------------------------------- */
@@ -532,9 +580,9 @@ query_list(struct search *s, const struct app *app, const struct page_ask *ask,
 
 	if (!read_position(s->a, app, scope, ask, &pos, e))
 		return false;
-	if (!filter_check(s->db, s->a, pos.filter, &schema, e) ||
-		!narrow(s->a, pos.filter, 0, &s->range, e))
+	if (!filter_check(s->db, s->a, pos.filter, &schema, e))
 		return false;
+	narrow(s->a, pos.filter, pos.filter, &s->range);
 	s->descending = pos.descending != back;
 	if (pos.id.p != NULL && s->descending)
 		lower_high(&s->range, pos.id, true);

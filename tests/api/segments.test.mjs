@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { DIALECTS, assertError, assertOk, call, refused } from './lib/clients.mjs';
-import { ids, startServer } from './lib/fixtures.mjs';
+import { ended, ids, makeCampaign, makeUsers, send, slices, startCampaign,
+	startServer } from './lib/fixtures.mjs';
 import { until } from './lib/wait.mjs';
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -127,6 +128,61 @@ describe('update', () => {
 		const { segment: changed } = await segment.update({ name: 'x', filter: { country: 'Italy' } });
 		assert.deepEqual(changed.filter, { country: 'Italy' });
 		await sized('refilter', 3);
+	});
+	test('to the letter: lengths in characters, null is absent, the rest is ignored', async () => {
+		for (const { name: dialect, chat } of DIALECTS) {
+			const id = `long-${dialect}`;
+			const [name, description] = ['ü'.repeat(128), '漢'.repeat(256)];
+			assertOk(await api.post(`${chat}/segments`, { id, type: 'user', name, description }), 201);
+			const put = (body) => api.put(`${chat}/segments/${id}`, body);
+			const same = assertOk(await put({ name: null, description: null, filter: null, id: 'x',
+				type: 'channel', all_users: true, all_sender_channels: true, size: 7 }), 201).segment;
+			assert.deepEqual([same.id, same.type, same.name, same.description, same.all_users,
+				same.all_sender_channels, same.size], [id, 'user', name, description, false, false, 0]);
+			assert.equal(assertOk(await put({ name: '' }), 201).segment.name, '');
+			for (const bad of [{ name: 'x'.repeat(129) }, { description: 'x'.repeat(257) }, { name: 5 },
+				{ description: {} }, { filter: 'x' }, { filter: [] }, { filter: {} }, { filter: { $x: [] } },
+				{ filter: { created_at: { $gte: 'noon' } } }])
+				assertError(await put(bad), 400, 4, new RegExp(Object.keys(bad)[0]));
+			assertError(await api.put(`${chat}/segments/none-${dialect}`, { name: 'x' }), 404, 16);
+		}
+	});
+	test('a filter for what is no filter: only an empty list takes one', async () => {
+		assertOk(await api.post('/segments', { id: 'l0', type: 'user' }), 201);
+		assertOk(await api.post('/segments', { id: 'l1', type: 'user' }), 201);
+		assertOk(await api.post('/segments', { id: 'a0', type: 'user', all_users: true }), 201);
+		assertOk(await api.post('/segments/l1/addtargets', { target_ids: ['x'] }), 201);
+		const filter = { country: 'USA' };
+		assertError(await api.put('/segments/l1', { filter }), 400, 4, /filter.*l1.*1 targets/);
+		assertError(await api.put('/segments/a0', { filter }), 400, 4, /filter.*a0/);
+		assert.deepEqual(assertOk(await api.put('/segments/l0', { filter }), 201).segment.filter, filter);
+		await sized('l0', 5);
+		assertError(await api.post('/segments/l0/addtargets', { target_ids: ['x'] }), 400, 4);
+		assertError(await api.post('/segments/l0/deletetargets', { target_ids: ['x'] }), 400, 4);
+	});
+	test('the filter language is that of users, operator by operator', async () => {
+		const good = [{ id: { $ne: 'x' } }, { id: { $autocomplete: 'x' } }, { name: { $autocomplete: 'x' } },
+			{ username: 'x' }, { email: { $in: ['x'] } }, { role: { $gte: 'a' } }, { teams: { $contains: 'x' } },
+			{ team: 'x' }, { banned: { $ne: true } }, { language: 'de' }, { last_active: { $exists: false } },
+			{ custom: { $contains: 'x' } }, { 'a.b': { $exists: true } },
+			{ $or: [{ a: 1 }, { $nor: [{ b: 2 }, { $and: [{ c: true }] }] }] }];
+		const bad = [{ name: { $ne: 'x' } }, { email: { $gt: 'x' } }, { teams: { $gt: 'x' } },
+			{ banned: { $in: [true] } }, { language: { $in: ['x'] } }, { created_at: { $contains: 'x' } },
+			{ custom: { $autocomplete: 'x' } }, { custom: { $q: 'x' } }, { $not: { a: 1 } }, { $or: {} }];
+		for (const { chat } of DIALECTS) {
+			const id = `ops${chat.length}`;
+			assertOk(await api.post(`${chat}/segments`, { id, type: 'user', filter: good[0] }), 201);
+			for (const filter of good) {
+				assertOk(await api.post(`${chat}/segments`, { type: 'user', filter }), 201);
+				assertOk(await api.put(`${chat}/segments/${id}`, { filter }), 201);
+			}
+			for (const filter of bad) {
+				assertError(await api.post(`${chat}/segments`, { type: 'user', filter }), 400, 4, /filter/);
+				assertError(await api.put(`${chat}/segments/${id}`, { filter }), 400, 4, /filter/);
+			}
+			assert.deepEqual(assertOk(await api.get(`${chat}/segments/${id}`), 200).segment.filter,
+				good.at(-1));
+		}
 	});
 	test('a filter is checked as at creation', async () => {
 		await js.segment('user', 'badfilter', { filter: { country: 'USA' } }).create();
@@ -278,6 +334,84 @@ describe('query targets', () => {
 			all.slice(5).reverse());
 		assert.equal(two.next, undefined);
 	});
+	/* Both kinds of segments answer alike. */
+	describe('combinators and ranges', () => {
+		const some = ids('y', 12);
+		const y = (...places) => places.map((i) => some[i]);
+		const cases = [
+			[{ target_id: { $gte: some[10] } }, y(10, 11)],
+			[{ target_id: { $eq: some[3] } }, y(3)],
+			[{ target_id: { $in: [] } }, []],
+			[{ target_id: null }, []],
+			[{}, some],
+			[{ $or: [{ target_id: some[1] }, { target_id: { $gt: some[9] } }] }, y(1, 10, 11)],
+			[{ $nor: [{ target_id: { $lt: some[9] } }, { target_id: some[11] }] }, y(9, 10)],
+			[{ $and: [{ $or: [{ target_id: some[1] }, { target_id: some[2] }] },
+				{ $or: [{ target_id: some[2] }, { target_id: some[3] }] }] }, y(2)],
+			[{ target_id: { $lte: some[4] }, $nor: [{ target_id: { $in: y(0, 2, 9) } }] }, y(1, 3, 4)],
+			[{ $and: [{ target_id: { $gt: some[2], $lte: some[5] } }, { target_id: { $in: y(2, 3, 5, 8) } }] },
+				y(3, 5)],
+			[{ target_id: { $in: y(1, 5) }, $or: [{}] }, y(1, 5)],
+			[{ $or: [{ $and: [{ target_id: { $gte: some[7] } }, { target_id: { $lt: some[9] } }] },
+				{ $nor: [{ target_id: { $gt: some[0] } }] }] }, y(0, 7, 8)],
+		];
+		before(async () => {
+			await makeUsers(api, some.map((id) => ({ id, crew: 'y' })));
+			assertOk(await api.post('/segments', { id: 'y-list', type: 'user' }), 201);
+			assertOk(await api.post('/segments/y-list/addtargets', { target_ids: some }), 201);
+			assertOk(await api.post('/segments', { id: 'y-filter', type: 'user', filter: { crew: 'y' } }), 201);
+		});
+		for (const segment of ['y-list', 'y-filter']) {
+			test(segment, async () => {
+				for (const { chat } of DIALECTS) {
+					const query = async (body) => assertOk(await api.post(
+						`${chat}/segments/${segment}/targets/query`, body), 201);
+					for (const [filter, expected] of cases) {
+						for (const direction of [1, -1]) {
+							const sort = [{ field: 'target_id', direction }];
+							const order = direction === 1 ? expected : [...expected].reverse();
+							const found = [];
+							let page = await query({ filter, sort, limit: 2 });
+							assert.equal(page.prev, undefined);
+							for (let n = 0; n < 10; n++) {
+								found.push(...page.targets.map(({ target_id }) => target_id));
+								if (!page.next)
+									break;
+								page = await query({ filter: { target_id: 'nonsense' }, limit: 2, next: page.next });
+							}
+							assert.deepEqual(found, order, JSON.stringify(filter));
+						}
+					}
+				}
+			});
+			test(`${segment}: what is refused`, async () => {
+				for (const body of [{ filter: { id: 'x' } }, { filter: { target_id: { $exists: true } } },
+					{ filter: { target_id: { $ne: 'x' } } }, { filter: { target_id: { $gt: 5 } } },
+					{ filter: { target_id: { $in: 'x' } } }, { filter: { target_id: {} } },
+					{ filter: { $or: [{ name: 'x' }] } }, { filter: { $xor: [] } }, { Filter: 'x' },
+					{ sort: [{ field: 'created_at' }] }, { Sort: [{ field: 'target_id', direction: 3 }] },
+					{ limit: 10001 }, { limit: -1 }, { next: 'x' }, { prev: 5 }])
+					assertError(await api.post(`/segments/${segment}/targets/query`, body), 400, 4);
+			});
+		}
+	});
+
+	test('pages: 1,000 by default, 10,000 at most', async () => {
+		const many = ids('z', 12345);
+		assertOk(await api.post('/segments', { id: 'wide', type: 'user' }), 201);
+		for (const target_ids of slices(many, 10000))
+			assertOk(await api.post('/segments/wide/addtargets', { target_ids }), 201);
+		const query = async (body) => assertOk(await api.post('/segments/wide/targets/query', body), 201);
+		for (const limit of [undefined, null, 0])
+			assert.equal((await query({ limit })).targets.length, 1000);
+		const one = await query({ limit: 10000 });
+		const two = await query({ limit: 10000, next: one.next });
+		assert.deepEqual([...one.targets, ...two.targets].map(({ target_id }) => target_id), many);
+		assert.deepEqual([two.targets.length, two.next], [2345, undefined]);
+		const back = await query({ limit: 10000, prev: two.prev });
+		assert.deepEqual(back.targets, one.targets);
+	});
+
 	test('a target removed between two pages is not there, none is seen twice', async () => {
 		assertOk(await api.post('/segments', { id: 'moving', type: 'user' }), 201);
 		assertOk(await api.post('/segments/moving/addtargets', { target_ids: ids('m', 6) }), 201);
@@ -332,6 +466,42 @@ describe('query segments', () => {
 			}
 		}
 	});
+	test('each field takes its operators and no others', async () => {
+		const SCALAR = ['$eq', '$exists', '$gt', '$gte', '$in', '$lt', '$lte'];
+		const table = { id: SCALAR, name: SCALAR, created_at: SCALAR, updated_at: SCALAR,
+			all_users: SCALAR, type: ['$eq', '$exists', '$in'], size: [], description: [] };
+		const wrong = [];
+		for (const { chat } of DIALECTS) {
+			for (const [field, allowed] of Object.entries(table)) {
+				for (const op of [...SCALAR, '$ne', '$nin', '$contains', '$autocomplete', '$q']) {
+					const one = field.endsWith('_at') ? '2027-01-01T00:00:00Z' : field === 'all_users' ? true : 'x';
+					const operand = op === '$exists' ? true : op.endsWith('in') ? [one] : one;
+					const answer = await api.post(`${chat}/segments/query`, { filter: { [field]: { [op]: operand } } });
+					if (answer.status !== (allowed.includes(op) ? 201 : 400))
+						wrong.push(`${field} ${op} → ${answer.text.slice(0, 120)}`);
+				}
+			}
+		}
+		assert.deepEqual(wrong, []);
+	});
+	test('sorts: every scalar field, both ways; no others', async () => {
+		const order = async (sort) => idsOf((await js.querySegments(mine, sort)).segments).join(' ');
+		for (const [field, up, down] of [['id', 'q0 q1 q2 q3 q4', 'q4 q3 q2 q1 q0'],
+			['name', 'q1 q3 q2 q0 q4', 'q0 q4 q2 q1 q3'], ['type', 'q0 q1 q2 q3 q4', 'q0 q1 q2 q3 q4'],
+			['all_users', 'q0 q1 q2 q4 q3', 'q3 q0 q1 q2 q4'],
+			['created_at', 'q0 q1 q2 q3 q4', 'q4 q3 q2 q1 q0']]) {
+			assert.equal(await order([{ field }]), up, field);
+			assert.equal(await order([{ field, direction: 1 }]), up, field);
+			assert.equal(await order([{ field, direction: -1, type: '' }]), down, field);
+		}
+		assertOk(await api.put('/segments/q1', { description: 'touched' }), 201);
+		assert.equal((await order([{ field: 'updated_at', direction: -1 }])).split(' ')[0], 'q1');
+		assert.equal(await order([{ field: 'name' }, { field: 'id', direction: -1 }]), 'q3 q1 q2 q4 q0');
+		for (const field of ['size', 'description', 'filter', 'deleted_at', 'no', ''])
+			await refused(js.querySegments(mine, [{ field }]), 4, /sort/);
+		for (const sort of [[{ field: 'id', direction: 0 }], [{ field: 'id', direction: 2 }], [5], 'id', {}])
+			assertError(await api.post('/segments/query', { sort }), 400, 4, /sort/);
+	});
 	test('newest first; ties of a sort by id', async () => {
 		const { segments } = await js.querySegments(mine);
 		assert.deepEqual(idsOf(segments), ['q4', 'q3', 'q2', 'q1', 'q0']);
@@ -377,6 +547,25 @@ describe('delete', () => {
 				{ filter: { id: `del-${name}` } }), 201).segments, []);
 		});
 	}
+	test('a deleted segment gives no targets to a campaign not yet sent', async () => {
+		await makeUsers(api, ['seg-sender']);
+		for (const id of ['stays', 'goes']) {
+			assertOk(await api.post('/segments', { id, type: 'user' }), 201);
+			assertOk(await api.post(`/segments/${id}/addtargets`, { target_ids: [`${id}-1`, 'both'] }), 201);
+		}
+		await makeUsers(api, ['stays-1', 'goes-1', 'both']);
+		const definition = { sender_id: 'seg-sender', segment_ids: ['stays', 'goes'],
+			message_template: { text: 'x' }, create_channels: true, channel_template: { type: 'messaging' } };
+		const whole = await send(api, definition);
+		assert.equal(whole.stats.messages_sent, 3);
+		const { id } = await makeCampaign(api, definition);
+		await js.segment('user', 'goes').delete();
+		await startCampaign(api, id);
+		const { stats } = await ended(api, id);
+		assert.deepEqual([stats.audience, stats.messages_sent], [2, 2]);
+		/* An id that is taken again is another segment, but the same name for the campaign. */
+		assertError(await api.post('/campaigns', definition), 404, 16, /goes/);
+	});
 	test('an id is free again', async () => {
 		await js.segment('user', 'phoenix', { name: 'old' }).create();
 		await js.segment('user', 'phoenix').addTargets(['a']);

@@ -444,6 +444,17 @@ static const struct {
 	 "\"$lt\":\"u2\"}}",
 		NULL, NULL},
 	{"{\"target_id\":\"u0100\"}", "u0100", "u0100"},
+	/* $or and $nor do not narrow; what stands beside them does. */
+	{"{\"$or\":[{\"target_id\":{\"$lt\":\"u0300\"}},{\"target_id\":{\"$gte\":\"u0200\","
+	 "\"$lte\":\"u0700\"}}]}",
+		"", "u0700"},
+	{"{\"$nor\":[{\"target_id\":{\"$gt\":\"u0900\"}},{\"target_id\":\"zz\"}],\"target_id\":"
+	 "{\"$gte\":\"u0400\"}}",
+		"u0400", "u0900"},
+	{"{\"$and\":[{\"$or\":[{\"target_id\":{\"$gte\":\"u1000\"}},{\"$nor\":[{}]}]},{\"$"
+	 "nor\":[{"
+	 "\"$and\":[{\"target_id\":{\"$gte\":\"u2000\"}},{\"target_id\":{\"$lt\":\"z\"}}]}]}]}",
+		"u1000", "u1999"},
 };
 
 static bool
@@ -569,7 +580,8 @@ targets_query_refuses(void **state)
 		{"{\"name\":\"x\"}", "filter: unknown field"},
 		{"{\"target_id\":{\"$ne\":\"x\"}}", "target_id"},
 		{"{\"target_id\":{\"$gt\":7}}", "target_id"},
-		{"{\"$or\":[{\"target_id\":\"x\"}]}", "$or"},
+		{"{\"$or\":[{\"name\":\"x\"}]}", "filter: unknown field"},
+		{"{\"$or\":[]}", "$or"},
 	};
 	const struct str three[] = {STR("a"), STR("b"), STR("c")};
 	struct fixture *f = *state;
