@@ -179,6 +179,10 @@ check_token(struct req *r, struct err *e)
 	const struct str bearer = STR("Bearer ");
 	struct token token;
 
+	r->is_anonymous = r->route->flags & ROUTE_ANONYMOUS &&
+			  (str_ieq(type, STR("anonymous")) || jwt.n == 0);
+	if (r->is_anonymous)
+		return true;
 	if (type.n > 0 && !str_ieq(type, STR("jwt")))
 		return fail(e, ERR_AUTH, "stream-auth-type: expected jwt, got \"%.*s\"",
 			STR_ARG(type));
@@ -226,7 +230,8 @@ find_route(struct req *r, size_t *no, struct http_out *out, struct err *e)
 static bool
 count_call(const struct req *r, size_t no, struct limit_state *limits, struct err *e)
 {
-	enum platform p = limit_platform(!r->user_id.p, http_header(r->in, "X-Stream-Client"));
+	bool is_server = !r->user_id.p && !r->is_anonymous;
+	enum platform p = limit_platform(is_server, http_header(r->in, "X-Stream-Client"));
 
 	if (limit_take(r->ctx->limit, no, p, clock_now_us() / 1000000, limits))
 		return true;

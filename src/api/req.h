@@ -51,6 +51,7 @@ struct req {
 	json_t *body;        /* NULL when there was none */
 	struct str raw_body; /* for routes that read it themselves */
 	struct str user_id;  /* of a user token; p == NULL: server-side, no permission checks */
+	bool is_anonymous;   /* neither: only where the route allows it */
 	struct jw w;         /* the answer's root object is open */
 	struct buf out;
 	int status; /* 0: the default of the method */
@@ -67,6 +68,7 @@ enum route_flags {
 	ROUTE_RAW_BODY = 8,    /* the handler reads raw_body itself */
 	ROUTE_RAW_ANSWER = 16, /* the handler writes the whole answer into r->out */
 	ROUTE_ADDITION = 32,   /* not part of the API that this one mirrors (api.md §12) */
+	ROUTE_ANONYMOUS = 64,  /* the api_key alone is enough */
 };
 
 struct route {

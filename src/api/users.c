@@ -1,8 +1,12 @@
 /* users – the endpoints of users: upsert, change, query, import (api.md §6.1). */
 #include <stdio.h>
 
+#include "api/auth.h"
 #include "api/req.h"
 #include "api/wire.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "domain/app.h"
 #include "domain/device.h"
 #include "domain/user.h"
 
@@ -184,8 +188,9 @@ with_id_bounds(struct req *r, json_t *payload, json_t *filter)
 static bool
 read_query(struct req *r, struct user_query *q, struct err *e)
 {
-	struct str text = req_query(r, "payload");
+	struct str text = req_query(r, "payload"), user_id;
 	json_t *payload = NULL, *filter = NULL;
+	bool presence;
 
 	*q = (struct user_query){0};
 	if (text.p != NULL && !jr_parse(r->arena, text, &payload, e))
@@ -198,7 +203,9 @@ read_query(struct req *r, struct user_query *q, struct err *e)
 		!jr_int(payload, "limit", OPTIONAL, 0, QUERY_MAX, &q->limit, e) ||
 		!jr_int(payload, "offset", OPTIONAL, 0, QUERY_OFFSET_MAX, &q->offset, e) ||
 		!jr_bool(payload, "include_deactivated_users", OPTIONAL,
-			&q->include_deactivated, e))
+			&q->include_deactivated, e) ||
+		!jr_bool(payload, "presence", OPTIONAL, &presence, e) ||
+		!jr_str(payload, "user_id", OPTIONAL, &user_id, e))
 		return false;
 	if (q->limit == 0)
 		q->limit = QUERY_DEFAULT;
@@ -221,6 +228,72 @@ query(struct req *r, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		write_full(r, users, i, &details);
 	jw_end_arr(&r->w);
+	return true;
+}
+
+/* ---- guests ---------------------------------------------------------------------- */
+
+/* Anybody who knows the api_key may become a guest, so nobody may choose whom: the id that he
+ * wants stands behind one of ours, which is also why it cannot be a user's to come. */
+static bool
+name_guest(struct req *r, struct user *u, struct err *e)
+{
+	char uuid[ID_UUID_LEN];
+	struct str id;
+
+	id_uuid4(uuid);
+	id = arena_printf(r->arena, "guest-%.*s-%.*s", ID_UUID_LEN, uuid, STR_ARG(u->id));
+	if (!id_user_valid(id))
+		return fail(e, ERR_INPUT,
+			"user.id: too long for a guest, at most %d characters",
+			255 - (int)(id.n - u->id.n));
+	u->id = id;
+	return true;
+}
+
+/* The server chooses, but makes no guest of a user. */
+static bool
+check_guest(struct req *r, const struct user *u, struct err *e)
+{
+	struct user found;
+	struct err why;
+
+	if (!user_get(r->db, r->arena, u->id, &found, &why)) {
+		*e = why;
+		return why.code == ERR_NOT_FOUND;
+	}
+	return str_is(found.role, "guest") ||
+	       fail(e, ERR_INPUT, "user.id: user \"%.*s\" exists and is no guest",
+		       STR_ARG(u->id));
+}
+
+/* Tokens have seconds: one of this second counts as older than a revocation in it. */
+static int64_t
+next_second(void)
+{
+	return clock_now_us() / 1000000 + 1;
+}
+
+static bool
+guest(struct req *r, struct err *e)
+{
+	json_t *body, *obj;
+	struct user u;
+
+	if (!req_body(r, &body, e) || !jr_obj(body, "user", REQUIRED, &obj, e))
+		return false;
+	if (!user_read(r->arena, obj, nests_custom(r), &u, e))
+		return fail_in(e, "user");
+	u.role = STR("guest");
+	if (r->is_anonymous)
+		u.teams = u.extra = STR_NONE; /* whose teams: only the server can say */
+	if (!(r->is_anonymous ? name_guest(r, &u, e) : check_guest(r, &u, e)) ||
+		!user_upsert(r->db, r->arena, &u, 1, e))
+		return false;
+	jw_key(&r->w, STR("user"));
+	wire_user(r, &u);
+	jw_kstr(&r->w, "access_token",
+		auth_sign(r->arena, r->ctx->app->api_secret, u.id, next_second(), 0));
 	return true;
 }
 
@@ -346,6 +419,8 @@ static const struct route routes[] = {
 		"change some fields of up to 100 users"},
 	{"GET", "/users", "QueryUsers", query, ROUTE_COMMON | ROUTE_CLIENT, BODY_NONE,
 		"list users by filter"},
+	{"POST", "/guest", "CreateGuest", guest, ROUTE_COMMON | ROUTE_ANONYMOUS, BODY_SMALL,
+		"create a guest and a token for it"},
 	{"POST", "/users/import", "ImportUsers", import, ROUTE_COMMON | ROUTE_RAW_BODY,
 		IMPORT_BODY_MAX, "create or replace users, one JSON object per line"},
 };
