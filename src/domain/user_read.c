@@ -11,6 +11,7 @@
 
 #define TEAMS_MAX      250
 #define TEAM_MAX_BYTES 100
+#define ROLE_MAX_BYTES 100
 #define TEXT_MAX       5120 /* bytes of name, image, role, language */
 #define PATH_MAX_KEYS  8
 #define REVOKED        "revoke_tokens_issued_before"
@@ -119,11 +120,61 @@ read_teams(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 	return true;
 }
 
+/* Clients with types read it as a map from text to text. */
+static bool
+check_teams_role(const json_t *roles, struct err *e)
+{
+	const char *team;
+	json_t *role;
+
+	if (json_object_size(roles) > TEAMS_MAX)
+		return fail(e, ERR_INPUT, "teams_role: more than %d teams", TEAMS_MAX);
+	json_object_foreach((json_t *)roles, team, role)
+	{
+		size_t n = strlen(team);
+
+		if (n < 1 || n > TEAM_MAX_BYTES)
+			return fail(e, ERR_INPUT,
+				"teams_role: expected teams of 1 to %d bytes, got %zu",
+				TEAM_MAX_BYTES, n);
+		if (!json_is_string(role) || json_string_length(role) < 1 ||
+			json_string_length(role) > ROLE_MAX_BYTES)
+			return fail(e, ERR_INPUT,
+				"teams_role.%s: expected a role of 1 to %d bytes", team,
+				ROLE_MAX_BYTES);
+	}
+	return true;
+}
+
+/* {"read_receipts":{"enabled":false}} and two more of the kind; what else there is stays. */
+static bool
+check_privacy(const json_t *settings, struct err *e)
+{
+	static const char *const names[] = {
+		"typing_indicators", "read_receipts", "delivery_receipts"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		json_t *one = NULL;
+		bool enabled;
+
+		if (!jr_obj(settings, names[i], OPTIONAL, &one, e))
+			return fail_in(e, "privacy_settings");
+		if (one != NULL && !jr_bool(one, "enabled", OPTIONAL, &enabled, e)) {
+			fail_in(e, names[i]);
+			return fail_in(e, "privacy_settings");
+		}
+	}
+	return true;
+}
+
 /* invisible, teams_role and privacy_settings: stored together, since they are rare. */
 static bool
 read_extra(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 {
-	static const char *const objects[] = {"teams_role", "privacy_settings"};
+	static const struct {
+		const char *name;
+		bool (*check)(const json_t *, struct err *);
+	} objects[] = {{"teams_role", check_teams_role}, {"privacy_settings", check_privacy}};
 	json_t *parts[ARRAY_LEN(objects)] = {NULL};
 	bool invisible = false, any;
 	struct buf text;
@@ -134,7 +185,8 @@ read_extra(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 		return false;
 	any = invisible;
 	for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
-		if (!jr_obj(obj, objects[i], OPTIONAL, &parts[i], e))
+		if (!jr_obj(obj, objects[i].name, OPTIONAL, &parts[i], e) ||
+			(parts[i] != NULL && !objects[i].check(parts[i], e)))
 			return false;
 		any = any || parts[i] != NULL;
 	}
@@ -147,7 +199,7 @@ read_extra(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 		jw_kbool(&w, "invisible", true);
 	for (size_t i = 0; i < ARRAY_LEN(objects); i++)
 		if (parts[i] != NULL)
-			jw_kraw(&w, objects[i], jr_dump(a, parts[i]));
+			jw_kraw(&w, objects[i].name, jr_dump(a, parts[i]));
 	jw_end_obj(&w);
 	if (text.n > USER_CUSTOM_MAX)
 		return fail(e, ERR_INPUT, "privacy_settings: %zu bytes, at most %d are kept",
@@ -220,6 +272,8 @@ user_read(
 		!read_text(a, obj, "language", &out->language, e) ||
 		!read_teams(a, obj, &out->teams, e) || !read_extra(a, obj, &out->extra, e))
 		return false;
+	if (out->role.n == 0)
+		out->role = STR_NONE;
 	if (nested_custom) {
 		custom = NULL;
 		if (!jr_obj(obj, "custom", OPTIONAL, &custom, e))

@@ -224,6 +224,60 @@ describe('user tokens', () => {
 	});
 });
 
+describe('revoked for one user', () => {
+	const mine = (id, claims) => call(server, 'POST', '/channels', {
+		token: jwt({ user_id: id, ...claims }, SECRET),
+		body: { filter_conditions: { members: { $in: [id] } } } });
+
+	for (const { name, common } of DIALECTS) {
+		test(`${name}: to the microsecond, until it is unset`, async () => {
+			const id = `rev-${name}`;
+			await makeUsers(api, [id]);
+			const set = async (revoke_tokens_issued_before) => {
+				const answer = await api.patch(`${common}/users`,
+					{ users: [{ id, set: { revoke_tokens_issued_before } }] });
+				return assertOk(answer, 200).users[id].revoke_tokens_issued_before;
+			};
+			const second = now() - 100;
+			const at = (fraction) => new Date(second * 1000).toISOString().replace('.000Z', fraction);
+			assert.ok(await set(at('.000000Z')));
+			assertOk(await mine(id, { iat: second }), 201);
+			assertOk(await mine(id, { iat: second + 0.5 }), 201);
+			assertError(await mine(id, { iat: second - 1 }), 401, 40, /revoked/);
+			await set(at('.000001Z'));
+			assertError(await mine(id, { iat: second }), 401, 40);
+			assertOk(await mine(id, { iat: second + 1 }), 201);
+			for (const claims of [{}, { iat: null }, { iat: -1e300 }, { iat: 0, exp: now() + 60 }])
+				assertError(await mine(id, claims), 401, 40);
+			/* The server's token is no user's, whoever it acts for. */
+			assertOk(await api.post('/channels', { user_id: id,
+				filter_conditions: { members: { $in: [id] } } }), 201);
+			assert.equal(await set(null), undefined);
+			assertOk(await mine(id, {}), 201);
+			await set(at('Z'));
+			assertError(await mine(id, {}), 401, 40);
+			assertOk(await api.patch(`${common}/users`,
+				{ users: [{ id, unset: ['revoke_tokens_issued_before'] }] }), 200);
+			assertOk(await mine(id, {}), 201);
+			for (const bad of ['yesterday', {}, true, [], '2020-13-01T00:00:00Z'])
+				assertError(await api.patch(`${common}/users`,
+					{ users: [{ id, set: { revoke_tokens_issued_before: bad } }] }), 400, 4,
+				/revoke_tokens_issued_before/);
+		});
+	}
+	test('an upsert does not unset it', async () => {
+		await makeUsers(api, ['rev-up']);
+		const js = new StreamChat(KEY, SECRET, { baseURL: server.url });
+		await js.revokeUserToken('rev-up');
+		assertError(await mine('rev-up', { iat: now() - 5 }), 401, 40);
+		await makeUsers(api, ['rev-up']);
+		assertError(await mine('rev-up', { iat: now() - 5 }), 401, 40);
+		assertOk(await mine('rev-up', { iat: now() + 2 }), 201);
+		await js.revokeUsersToken(['rev-up', 'bob'], new Date(Date.now() - 60000));
+		assertOk(await mine('rev-up', { iat: now() - 5 }), 201);
+	});
+});
+
 describe('through the SDKs', () => {
 	test('stream-chat: wrong secret, wrong key', async () => {
 		const baseURL = server.url;

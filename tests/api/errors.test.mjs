@@ -400,6 +400,11 @@ describe('a field of the wrong kind: 400 code 4 that names it', () => {
 				user({ teams: ids('t', 251) }), user({ teams: [long(101)] }),
 				...OBJECT.flatMap((value) => [user({ teams_role: value }),
 					user({ privacy_settings: value })]),
+				...[{ red: 5 }, { red: null }, { red: '' }, { red: long(101) }, { '': 'x' },
+					{ [long(101)]: 'x' }, Object.fromEntries(ids('t', 251).map((id) => [id, 'x']))]
+					.map((value) => user({ teams_role: value })),
+				...[{ read_receipts: 5 }, { typing_indicators: { enabled: 'x' } },
+					{ delivery_receipts: [] }].map((value) => user({ privacy_settings: value })),
 				...FLAG.map((value) => user({ invisible: value })),
 				user(common ? { custom: { big: long(6000) } } : { big: long(6000) }),
 				...(common ? OBJECT.map((value) => user({ custom: value })) : [])];

@@ -66,6 +66,42 @@ describe('stream-chat', () => {
 		assert.equal(users[0].plan, 'free');
 	});
 
+	test('every field comes back, in both dialects', async () => {
+		const privacy_settings = { typing_indicators: { enabled: false },
+			read_receipts: { enabled: true }, delivery_receipts: { enabled: false } };
+		const whole = { id: 'whole', name: 'W', image: 'https://x/y.png', role: 'admin', language: 'de',
+			teams: ['red', 'blue'], teams_role: { red: 'admin', blue: 'user' }, invisible: true,
+			privacy_settings };
+		for (const { common } of DIALECTS) {
+			const custom = { country: 'USA', deep: { a: [1, 2.5, null, { b: true }] } };
+			const body = common ? { ...whole, custom } : { ...whole, ...custom };
+			const { users } = assertOk(await api.post(`${common}/users`, { users: { whole: body } }), 201);
+			for (const user of [users.whole, ...await query(common, { id: 'whole' })]) {
+				assertFullUser(user, Boolean(common));
+				for (const [key, value] of Object.entries(body))
+					assert.deepEqual(user[key], value, key);
+			}
+			/* And all of it goes with the next upsert. */
+			const { users: bare } = assertOk(await api.post(`${common}/users`,
+				{ users: { whole: { id: 'whole', role: '', teams: [], teams_role: null } } }), 201);
+			const { role, language, teams, invisible, teams_role, privacy_settings: privacy, name, image,
+				country } = bare.whole;
+			assert.deepEqual([role, language, teams, invisible, teams_role, privacy, name, image, country],
+				['user', '', [], false, ...Array(5).fill(undefined)]);
+		}
+	});
+
+	test('what only the server says is ignored', async () => {
+		const { users } = await js.upsertUser({ id: 'liar', banned: true, online: true,
+			created_at: '2001-01-01T00:00:00Z', deleted_at: 'x', deactivated_at: {}, unread_count: 7,
+			devices: [{ id: 'x' }], revoke_tokens_issued_before: '2030-01-01T00:00:00Z' });
+		const { created_at, ...user } = users.liar;
+		assert.ok(Math.abs(new Date(created_at) - Date.now()) < 60000);
+		assert.deepEqual([user.banned, user.online, user.unread_count, user.devices, user.deleted_at,
+			user.deactivated_at, user.revoke_tokens_issued_before], [false, false, 0, [],
+			undefined, undefined, undefined]);
+	});
+
 	test('created_at stays, updated_at moves', async () => {
 		const { users: one } = await js.upsertUser({ id: 'js-t' });
 		const { users: two } = await js.upsertUser({ id: 'js-t', x: 1 });
@@ -87,6 +123,43 @@ describe('stream-chat', () => {
 		const [again] = (await js.queryUsers({ id: 'js-p' })).users;
 		assert.deepEqual([again.name ?? '', 'address' in again, again.country],
 			['', false, 'Italy']);
+	});
+
+	test('dotted paths reach into fields, too; null takes away', async () => {
+		await js.upsertUser({ id: 'js-dots', name: 'D', role: 'admin', teams: ['red'], a: { b: { c: 1, d: 2 } },
+			privacy_settings: { read_receipts: { enabled: true } }, teams_role: { red: 'user' } });
+		const change = async (update) => (await js.partialUpdateUser({ id: 'js-dots', ...update }))
+			.users['js-dots'];
+		const one = await change({ set: { 'privacy_settings.read_receipts.enabled': false,
+			'privacy_settings.typing_indicators': { enabled: false }, 'teams_role.blue': 'admin',
+			'a.b.c': null, 'a.x.y.z': [1], name: null, teams: ['blue', 'green'] } });
+		assert.deepEqual(one.privacy_settings, { read_receipts: { enabled: false },
+			typing_indicators: { enabled: false } });
+		assert.deepEqual(one.teams_role, { red: 'user', blue: 'admin' });
+		assert.deepEqual(one.a, { b: { c: null, d: 2 }, x: { y: { z: [1] } } });
+		assert.deepEqual([one.name, one.teams], [undefined, ['blue', 'green']]);
+		const two = await change({ unset: ['role', 'privacy_settings.read_receipts', 'a.b', 'nothing',
+			'nothing.there', 'teams_role', 'teams'], set: { id: 'js-dots', invisible: true } });
+		assert.deepEqual([two.role, two.privacy_settings, two.a, two.teams_role, two.teams, two.invisible],
+			['user', { typing_indicators: { enabled: false } }, { x: { y: { z: [1] } } }, undefined, [], true]);
+		const none = await change({});
+		assert.deepEqual({ ...none, updated_at: 0 }, { ...two, updated_at: 0 });
+		for (const update of [{ set: { id: 'other' } }, { unset: ['id'] }, { set: { 'a..b': 1 } },
+			{ set: { '.a': 1 } }, { unset: ['a.'] }, { set: { 'a.x.y.z.q': 1 } }, { set: { 'name.x': 1 } },
+			{ set: { 'teams.0': 'x' } }, { set: { 'a.b.c.d.e.f.g.h.i': 1 } },
+			{ set: { 'privacy_settings.read_receipts.enabled': 'no' } }, { set: { 'teams_role.red': 5 } },
+			{ set: { big: 'x'.repeat(5200) } }, { set: { teams: ids('t', 251) } }])
+			assertError(await api.patch('/users', { users: [{ id: 'js-dots', ...update }] }), 400, 4,
+				/users\[0\]/);
+		const [after] = await query('', { id: 'js-dots' });
+		assert.deepEqual(after, none);
+	});
+
+	test('the same user twice in one call: one after the other', async () => {
+		await js.upsertUser({ id: 'js-twice', n: 1 });
+		const { users } = await js.partialUpdateUsers([{ id: 'js-twice', set: { n: 2, m: 1 } },
+			{ id: 'js-twice', set: { n: 3 } }]);
+		assert.deepEqual([users['js-twice'].n, users['js-twice'].m], [3, 1]);
 	});
 
 	test('partialUpdateUsers is all or nothing; an unknown user: code 16', async () => {
@@ -290,6 +363,67 @@ describe('query', () => {
 			assert.equal(await order([{ field: 'id' }], { limit: 2 }), 'q0 q1');
 			assert.equal(await order([{ field: 'id' }], { limit: 2, offset: 3 }), 'q3 q4');
 			assert.equal(await order([{ field: 'id' }], { offset: 5 }), '');
+		});
+	}
+
+	/* api.md §6.1, the table: what stands there is taken, what does not is refused. */
+	const SCALAR = ['$eq', '$exists', '$gt', '$gte', '$in', '$lt', '$lte'];
+	const TABLE = {
+		id: [...SCALAR, '$autocomplete', '$ne', '$nin'], name: [...SCALAR, '$autocomplete'],
+		username: ['$autocomplete', '$eq'], email: ['$eq', '$in'], role: SCALAR,
+		teams: ['$contains', '$eq', '$in'], banned: ['$eq', '$ne'], shadow_banned: ['$eq', '$ne'],
+		bypass_moderation: ['$eq', '$ne'], language: ['$eq'], created_at: SCALAR, updated_at: SCALAR,
+		last_active: SCALAR, anything: [...SCALAR, '$contains'], 'any.thing': [...SCALAR, '$contains'],
+	};
+	const OPERATORS = [...SCALAR, '$ne', '$nin', '$contains', '$autocomplete', '$q', '$regex', '$not'];
+	const operand = (field, op) => {
+		const one = /_at$|active/.test(field) ? '2027-01-01T00:00:00Z'
+			: /banned|bypass/.test(field) ? true : 'x';
+		if (op === '$exists')
+			return true;
+		return op === '$in' || op === '$nin' || (field === 'teams' && op === '$eq') ? [one] : one;
+	};
+	for (const { name, common } of DIALECTS) {
+		test(`${name}: each field takes its operators and no others`, async () => {
+			const wrong = [];
+			for (const [field, allowed] of Object.entries(TABLE)) {
+				for (const op of OPERATORS) {
+					const filter = { [field]: { [op]: operand(field, op) } };
+					const answer = await api.get(`${common}/users`,
+						{ payload: JSON.stringify({ filter_conditions: filter }) });
+					const [status, code] = allowed.includes(op) ? [200, undefined] : [400, 4];
+					if (answer.status !== status || answer.body.code !== code ||
+						(code && !answer.body.message.includes(field)))
+						wrong.push(`${JSON.stringify(filter)} → ${answer.text.slice(0, 150)}`);
+				}
+			}
+			assert.deepEqual(wrong, []);
+		});
+
+		test(`${name}: corners of the payload`, async () => {
+			const ask = async (payload) => assertOk(await api.get(`${common}/users`,
+				payload === undefined ? {} : { payload }), 200).users;
+			const all = await ask();
+			assert.equal(all.length, 30);
+			for (const payload of ['', 'null', '{}', '{"filter_conditions":null,"sort":null,"limit":null,' +
+				'"offset":null,"presence":null,"user_id":null,"include_deactivated_users":null}',
+			'{"limit":0,"sort":[],"filter_conditions":{},"presence":true,"user_id":"q0","x":1}'])
+				assert.deepEqual(idsOf(await ask(payload)), idsOf(all), payload);
+			const mineBy = async (more) => idsOf(await query(common, mine,
+				{ sort: [{ field: 'id' }], ...more })).join(' ');
+			assert.equal(await mineBy({ id_gt: 'q1' }), 'q2 q3 q4');
+			assert.equal(await mineBy({ id_gte: 'q1', id_lt: 'q3' }), 'q1 q2');
+			assert.equal(await mineBy({ id_lte: 'q1', limit: 1 }), 'q0');
+			assert.equal(await mineBy({ id_lte: 'q1', offset: 1 }), 'q1');
+			assert.equal(await mineBy({ sort: [{ field: 'country', direction: -1 }, { field: 'id',
+				direction: -1, type: '' }] }), 'q3 q1 q0 q2 q4');
+			for (const bad of ['[', '{"a":1}{}', '{"limit":1,"limit":2}', { id_lt: 5 }, { id_gt: {} },
+				{ presence: 'yes' }, { include_deactivated_users: 1 }, { user_id: 5 }, { limit: 101 },
+				{ sort: Array(6).fill({ field: 'id' }) }, { sort: [{ field: 'teams' }] }, { sort: [{}] },
+				{ sort: { id: 1 } }, { filter_conditions: { $or: [] } }, { filter_conditions: { id: {} } },
+				{ filter_conditions: { $and: [5] } }, { filter_conditions: { '': 1 } }])
+				assertError(await api.get(`${common}/users`,
+					{ payload: typeof bad === 'string' ? bad : JSON.stringify(bad) }), 400, 4);
 		});
 	}
 
