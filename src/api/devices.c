@@ -7,7 +7,7 @@
 #include "domain/push_provider.h"
 #include "domain/user.h"
 
-/* ---- devices ----------------------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------------------ */
 
 /* Whose devices: the token's user, else the one that the request names. */
 static bool
@@ -71,7 +71,7 @@ remove_device(struct req *r, struct err *e)
 	return read_owner(r, NULL, &owner, e) && device_remove(r->db, owner.uid, id, e);
 }
 
-/* ---- push providers ---------------------------------------------------------------------- */
+/* ---- push providers ----------------------------------------------------------------- */
 
 /* What is a secret is not even hinted at. */
 static void

@@ -7,7 +7,7 @@
 #include "domain/user.h"
 #include "engine/engine.h"
 
-/* ---- what they have in common ------------------------------------------------------------ */
+/* ---- what they have in common ------------------------------------------------------- */
 
 static bool
 read_ids(struct req *r, const json_t *body, struct user_list *out, struct err *e)
@@ -57,8 +57,7 @@ answer_user(struct req *r, struct str task, struct err *e)
 	return true;
 }
 
-/* ---- deletion ------------------------------------------------------------------------------
- */
+/* ---- deletion ----------------------------------------------------------------------- */
 
 static const struct mode {
 	struct str name;
@@ -156,8 +155,7 @@ restore(struct req *r, struct err *e)
 	       user_restore(r->db, r->arena, &list, e);
 }
 
-/* ---- deactivation --------------------------------------------------------------------------
- */
+/* ---- deactivation ------------------------------------------------------------------- */
 
 /* Who did it is checked and told nobody yet. */
 static bool

@@ -9,7 +9,7 @@
 #define USERS_MAX  1000
 #define WALK_SLICE 100 /* campaigns */
 
-/* ---- as JSON ----------------------------------------------------------------------------- */
+/* ---- as JSON ------------------------------------------------------------------------ */
 
 static const struct str modes[] = {
 	[PURGE_KEEP] = STR_INIT("keep"),
@@ -102,7 +102,14 @@ purge_read(struct arena *a, struct str work, struct purge *out, struct err *e)
 	return fail(e, ERR_BUG, "the work of a purge cannot be read: %s", why.msg);
 }
 
-/* ---- keys -------------------------------------------------------------------------------- */
+/* ---- keys --------------------------------------------------------------------------- */
+
+bool
+purge_slice(struct purge_job *j)
+{
+	arena_reset(&j->slice);
+	return task_keep(j->turn, j->e);
+}
 
 bool
 purge_ask(struct purge_job *j, enum sql_id statement, struct args args, const struct bulk *bulk,
@@ -146,8 +153,7 @@ purge_do(struct purge_job *j, enum sql_id statement, struct args args, struct pu
 	return keys.n == 0 || task_write(j->turn, false, do_in, &d, j->e);
 }
 
-/* ---- campaigns -----------------------------------------------------------------------------
- */
+/* ---- campaigns ---------------------------------------------------------------------- */
 
 bool
 purge_walk_batches(struct purge_job *j, const struct purge_user *u,
@@ -160,9 +166,9 @@ purge_walk_batches(struct purge_job *j, const struct purge_user *u,
 		struct rows r;
 		bool found;
 
-		arena_reset(&j->slice);
-		if (!db_query(j->turn->db, SQL_PURGE_NEXT_BATCH, ARGS(V_INT(c->no), V_INT(seq)),
-			    NO_BULK, &r, j->e))
+		if (!purge_slice(j) ||
+			!db_query(j->turn->db, SQL_PURGE_NEXT_BATCH,
+				ARGS(V_INT(c->no), V_INT(seq)), NO_BULK, &r, j->e))
 			return false;
 		found = rows_next(&r);
 		if (found) {
@@ -205,8 +211,7 @@ purge_walk_sent(struct purge_job *j, const struct purge_user *u, purge_batch_fn 
 	return true;
 }
 
-/* ---- messages ------------------------------------------------------------------------------
- */
+/* ---- messages ----------------------------------------------------------------------- */
 
 static bool
 treat_messages(struct purge_job *j, const struct purge_user *u, struct purge_keys keys)
@@ -246,11 +251,11 @@ messages(struct purge_job *j, const struct purge_user *u)
 	if (j->purge->messages == PURGE_KEEP)
 		return true;
 	do {
-		arena_reset(&j->slice);
-		if (!purge_ask(j, SQL_PURGE_KEYS_OF_AUTHOR,
-			    ARGS(V_INT(u->uid), V_INT(last), V_INT(PURGE_SLICE),
-				    V_INT(j->purge->until)),
-			    NO_BULK, &keys) ||
+		if (!purge_slice(j) ||
+			!purge_ask(j, SQL_PURGE_KEYS_OF_AUTHOR,
+				ARGS(V_INT(u->uid), V_INT(last), V_INT(PURGE_SLICE),
+					V_INT(j->purge->until)),
+				NO_BULK, &keys) ||
 			!treat_messages(j, u, keys))
 			return false;
 		last = keys.n > 0 ? keys.v[keys.n - 1] : last;
@@ -258,11 +263,10 @@ messages(struct purge_job *j, const struct purge_user *u)
 	return purge_walk_sent(j, u, treat_batch);
 }
 
-/* ---- all of it -----------------------------------------------------------------------------
- */
+/* ---- all of it ---------------------------------------------------------------------- */
 
 bool
-purge_run(const struct task_turn *turn, struct str work, struct err *e)
+purge_run(struct task_turn *turn, struct str work, struct err *e)
 {
 	struct purge_job j = {.turn = turn, .e = e};
 	struct arena whole;

@@ -107,7 +107,7 @@ treat_channels(struct purge_job *j, const struct purge_user *u, struct purge_key
 	}
 }
 
-/* ---- sources --------------------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------------------ */
 
 /* Channels of his own number. */
 static bool
@@ -118,11 +118,11 @@ of_home(struct purge_job *j, const struct purge_user *u)
 	size_t n;
 
 	do {
-		arena_reset(&j->slice);
-		if (!purge_ask(j, SQL_PURGE_CHANNELS_OF_HOME,
-			    ARGS(V_INT(last), V_INT(CHANNEL_NO(u->uid, FORM_MAX)),
-				    V_INT(PURGE_SLICE)),
-			    NO_BULK, &nos))
+		if (!purge_slice(j) ||
+			!purge_ask(j, SQL_PURGE_CHANNELS_OF_HOME,
+				ARGS(V_INT(last), V_INT(CHANNEL_NO(u->uid, FORM_MAX)),
+					V_INT(PURGE_SLICE)),
+				NO_BULK, &nos))
 			return false;
 		n = nos.n;
 		last = n > 0 ? nos.v[n - 1] : last;
@@ -141,10 +141,10 @@ of_rows(struct purge_job *j, const struct purge_user *u)
 	size_t n;
 
 	do {
-		arena_reset(&j->slice);
-		if (!purge_ask(j, SQL_PURGE_CHANNELS_OF_MEMBER,
-			    ARGS(V_INT(u->uid), V_INT(last), V_INT(PURGE_SLICE)), NO_BULK,
-			    &nos))
+		if (!purge_slice(j) ||
+			!purge_ask(j, SQL_PURGE_CHANNELS_OF_MEMBER,
+				ARGS(V_INT(u->uid), V_INT(last), V_INT(PURGE_SLICE)), NO_BULK,
+				&nos))
 			return false;
 		n = nos.n;
 		last = n > 0 ? nos.v[n - 1] : last;
@@ -201,11 +201,11 @@ of_templates(struct purge_job *j, const struct purge_user *u, struct user *user)
 	do {
 		struct rows r;
 
-		arena_reset(&j->slice);
 		looked = n = 0;
-		ok = db_query(j->turn->db, SQL_PURGE_CAMPAIGNS_OF_MEMBER,
-			ARGS(V_TEXT(buf_view(&pattern)), V_INT(last), V_INT(WALK_SLICE)),
-			NO_BULK, &r, j->e);
+		ok = purge_slice(j) &&
+		     db_query(j->turn->db, SQL_PURGE_CAMPAIGNS_OF_MEMBER,
+			     ARGS(V_TEXT(buf_view(&pattern)), V_INT(last), V_INT(WALK_SLICE)),
+			     NO_BULK, &r, j->e);
 		if (!ok)
 			break;
 		for (; looked < WALK_SLICE && rows_next(&r); looked++) {
@@ -221,7 +221,7 @@ of_templates(struct purge_job *j, const struct purge_user *u, struct user *user)
 	return ok;
 }
 
-/* ---- exported -------------------------------------------------------------------------- */
+/* ---- exported ----------------------------------------------------------------------- */
 
 bool
 purge_conversations(struct purge_job *j, const struct purge_user *u)
@@ -248,10 +248,10 @@ purge_owned(struct purge_job *j, const struct purge_user *u)
 	if (j->purge->new_owner == 0)
 		return true;
 	do {
-		arena_reset(&j->slice);
-		if (!purge_ask(j, SQL_PURGE_CHANNELS_OF_CREATOR,
-			    ARGS(V_INT(u->uid), V_INT(last), V_INT(PURGE_SLICE)), NO_BULK,
-			    &nos) ||
+		if (!purge_slice(j) ||
+			!purge_ask(j, SQL_PURGE_CHANNELS_OF_CREATOR,
+				ARGS(V_INT(u->uid), V_INT(last), V_INT(PURGE_SLICE)), NO_BULK,
+				&nos) ||
 			!purge_do(j, SQL_PURGE_GIVE_CHANNELS,
 				ARGS(V_INT(j->purge->new_owner), V_INT(u->uid)), nos))
 			return false;

@@ -18,7 +18,7 @@
 /* The kinds of work there are.  Each may be run again from its beginning. */
 static const struct errand {
 	struct str kind;
-	bool (*run)(const struct task_turn *, struct str work, struct err *);
+	bool (*run)(struct task_turn *, struct str work, struct err *);
 } errands[] = {
 	{STR_INIT("purge"), purge_run},
 };
@@ -32,7 +32,7 @@ is_stopping(void *arg)
 }
 
 static bool
-run(const struct task_turn *turn, const struct task_todo *todo, struct err *e)
+run(struct task_turn *turn, const struct task_todo *todo, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(errands); i++)
 		if (str_eq(errands[i].kind, todo->kind))
@@ -49,7 +49,7 @@ comes_again(enum err_code code)
 }
 
 static bool
-do_task(const struct task_turn *turn, const struct task_todo *todo, struct err *e)
+do_task(struct task_turn *turn, const struct task_todo *todo, struct err *e)
 {
 	int64_t began = clock_mono_us();
 	struct err why;

@@ -126,7 +126,7 @@ messages_in_every_mode(void **state)
 	}
 }
 
-/* ---- removed between preparation and writing --------------------------------------------- */
+/* ---- removed between preparation and writing ---------------------------------------- */
 
 struct writing {
 	struct house *h;
