@@ -227,16 +227,44 @@ find_route(struct req *r, size_t *no, struct http_out *out, struct err *e)
 	return m.route;
 }
 
+/* The call as the limits see it; before the caller is known he is taken for a user. */
+static struct limit_call
+call_of(const struct req *r, size_t no, bool server_side)
+{
+	return (struct limit_call){
+		.route = no,
+		.platform = limit_platform(server_side, http_header(r->in, "X-Stream-Client")),
+		.user = r->user_id,
+		.now_s = clock_now_us() / 1000000,
+	};
+}
+
 static bool
 count_call(const struct req *r, size_t no, struct limit_state *limits, struct err *e)
 {
-	bool is_server = !r->user_id.p && !r->is_anonymous;
-	enum platform p = limit_platform(is_server, http_header(r->in, "X-Stream-Client"));
+	static const char *const windows[] = {
+		[LIMIT_SECOND] = "a second",
+		[LIMIT_MINUTE] = "a minute",
+		[LIMIT_USER] = "a minute by one user",
+	};
+	struct limit_call call = call_of(r, no, !r->user_id.p && !r->is_anonymous);
+	enum limit_verdict verdict = limit_take(r->ctx->limit, &call, limits);
 
-	if (limit_take(r->ctx->limit, no, p, clock_now_us() / 1000000, limits))
-		return true;
-	return fail(e, ERR_LIMITED, "rate limit: more than %lld calls a minute",
-		(long long)limits->limit);
+	return verdict == LIMIT_OK ||
+	       fail(e, ERR_LIMITED, "rate limit: more than %lld calls %s",
+		       (long long)limits->limit, windows[verdict]);
+}
+
+/* What an answer shows that counts nowhere. */
+static void
+look_at_limits(const struct req *r, size_t no, struct limit_state *limits)
+{
+	struct limit_call call = call_of(r, no, false);
+
+	if (r->route)
+		limit_look(r->ctx->limit, &call, limits);
+	else
+		limit_untouched(r->ctx->limit, call.now_s, limits);
 }
 
 static bool
@@ -307,7 +335,7 @@ req_admit(void *arg, unsigned thread, const struct http_in *in, struct arena *ar
 	r.route = find_route(&r, &no, out, &e);
 	if (r.route && check_caller(&r, &e))
 		return true;
-	limit_untouched(ctx->limit, clock_now_us() / 1000000, &limits);
+	look_at_limits(&r, no, &limits);
 	answer_failure(&r, &e, &limits, out);
 	add_limits(arena, out, &limits);
 	return false;
@@ -324,8 +352,8 @@ req_handle(void *arg, unsigned thread, const struct http_in *in, struct arena *a
 	size_t no = 0;
 	bool ok;
 
-	limit_untouched(ctx->limit, clock_now_us() / 1000000, &limits);
 	r.route = find_route(&r, &no, out, &e);
+	look_at_limits(&r, no, &limits);
 	ok = r.route && check_caller(&r, &e) &&
 	     (is_open(&r) || count_call(&r, no, &limits, &e)) && read_body(&r, &e) &&
 	     run_handler(&r, &e);

@@ -88,7 +88,7 @@ struct route_group {
 };
 extern const struct route_group routes_users, routes_user_state, routes_tasks, routes_devices,
 	routes_segments, routes_campaigns, routes_channels, routes_messages, routes_polls,
-	routes_ops;
+	routes_rates, routes_ops;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

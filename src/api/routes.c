@@ -8,7 +8,7 @@
 
 static const struct route_group *const groups[] = {&routes_campaigns, &routes_segments,
 	&routes_users, &routes_user_state, &routes_tasks, &routes_devices, &routes_channels,
-	&routes_messages, &routes_polls, &routes_ops};
+	&routes_messages, &routes_polls, &routes_rates, &routes_ops};
 
 static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
@@ -202,4 +202,15 @@ routes_each(size_t *at, const struct route **out)
 		i -= groups[g]->n;
 	}
 	return false;
+}
+
+const char **
+routes_operations(struct arena *a)
+{
+	const char **out = arena_array(a, routes_count(), sizeof(*out));
+	const struct route *route;
+
+	for (size_t no = 0; routes_each(&no, &route);)
+		out[no - 1] = route->flags & ROUTE_OPEN ? NULL : route->name;
+	return out;
 }

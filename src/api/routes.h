@@ -22,5 +22,9 @@ size_t routes_body_max(struct str method, struct str path);
 /* How many rows the table has. */
 size_t routes_count(void);
 
+/* The operation id of every row, by its number; NULL for the open ones, which no limit counts.
+ * In the arena. */
+const char **routes_operations(struct arena *a);
+
 /* Walks the whole table, for docs and tests: false at the end. */
 bool routes_each(size_t *at, const struct route **out);

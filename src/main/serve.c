@@ -170,6 +170,20 @@ listen_http(struct http **http, struct ctx *ctx, struct err *e)
 	return http_start(http, &opts, e);
 }
 
+static bool
+make_limit(struct limit **out, struct arena *a, const struct config *config, struct err *e)
+{
+	const struct limit_opts opts = {
+		.operations = routes_operations(a),
+		.nroutes = routes_count(),
+		.per_minute = config->rate_limit,
+		.per_user = config->rate_limit_user,
+		.overrides = config->rate_limits,
+	};
+
+	return limit_new(out, &opts, e);
+}
+
 static void
 serve_until_signal(const struct http *http, int signals)
 {
@@ -205,6 +219,10 @@ run(int argc, char **argv)
 		return command_fail(COMMAND_FAILED, "signals: %s", strerror(errno));
 	arena_init(&arena, 4096, SIZE_MAX);
 
+	if (!make_limit(&ctx.limit, &arena, &config, &e)) {
+		status = COMMAND_USAGE;
+		goto err0;
+	}
 	if (!open_store(&ctx.store, &config, &e))
 		goto err0;
 	if (!load_app(ctx.store, &config, &arena, &app, &e))
@@ -213,7 +231,6 @@ run(int argc, char **argv)
 		goto err1;
 	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
 		goto err2;
-	ctx.limit = limit_new(routes_count(), LIMIT_PER_MINUTE);
 	openapi = openapi_document();
 	ctx.openapi = buf_view(&openapi);
 	if (!listen_http(&http, &ctx, &e))
@@ -225,13 +242,13 @@ run(int argc, char **argv)
 	http_stop(http, DRAIN_MS);
 err3:
 	buf_free(&openapi);
-	limit_free(ctx.limit);
 	engine_stop(ctx.engine);
 err2:
 	close_dbs(ctx.dbs, threads);
 err1:
 	store_close(ctx.store);
 err0:
+	limit_free(ctx.limit);
 	arena_fini(&arena);
 	close(signals);
 	return status == COMMAND_OK ? status : command_fail(status, "%s", e.msg);
