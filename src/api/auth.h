@@ -23,6 +23,11 @@ struct token {
 bool auth_check(struct arena *a, const struct app *app, struct str jwt, int64_t now_s,
 	struct token *out, struct err *e);
 
+/* True for a token whose signature is the literal "devtoken": made by a client for itself. */
+bool auth_is_development(struct str jwt);
+/* Reads one, where the app takes them.  It always is a user's.  Fails: AUTH. */
+bool auth_check_development(struct arena *a, struct str jwt, struct token *out, struct err *e);
+
 /* Makes a token: ${user_id} p == NULL gives {"server":true}; ttl_s 0 = without exp. */
 struct str
 auth_sign(struct arena *a, struct str secret, struct str user_id, int64_t now_s, int64_t ttl_s);

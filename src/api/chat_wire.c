@@ -8,6 +8,7 @@
 #include "api/wire.h"
 #include "base/clock.h"
 #include "base/jscan.h"
+#include "domain/settings.h"
 #include "domain/user.h"
 
 /* Channel types come with the program. */
@@ -479,7 +480,8 @@ chat_check_access(struct req *r, const struct channel *c, int64_t viewer, struct
 	struct member m;
 	bool found;
 
-	if (r->user_id.p == NULL || (viewer != 0 && viewer == c->creator))
+	if (r->user_id.p == NULL || r->settings->no_permission_checks ||
+		(viewer != 0 && viewer == c->creator))
 		return true;
 	if (!channel_member(r->db, r->arena, c, viewer, &m, &found, e))
 		return false;

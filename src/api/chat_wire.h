@@ -80,7 +80,8 @@ void chat_write_message(struct req *r, const struct message *, const struct chat
 /* The uid of the acting user (req_acting_user), 0 when there is none.  Fails: NOT_FOUND (no
  * such user), INPUT, STORE. */
 bool chat_viewer(struct req *r, const json_t *body, int64_t *uid, struct err *e) MUST_USE;
-/* A user token only reaches channels its user is in or made.  Fails: DENIED, STORE. */
+/* A user token only reaches channels its user is in or made, unless the app checks no
+ * permissions.  Fails: DENIED, STORE. */
 bool chat_check_access(
 	struct req *r, const struct channel *, int64_t viewer, struct err *e) MUST_USE;
 /* The message of a path and its channel, when ${viewer} may see it.  Fails: NOT_FOUND, DENIED,

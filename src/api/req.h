@@ -21,6 +21,8 @@ struct engine;
 struct http_in;
 struct http_out;
 struct limit;
+struct settings;
+struct settings_live;
 struct store;
 
 /* What every request may need; built once in main/serve.c, immutable afterwards. */
@@ -29,9 +31,10 @@ struct ctx {
 	const struct config *config;
 	const struct app *app;
 	struct engine *engine;
-	struct db **dbs;     /* one connection per HTTP thread */
-	struct limit *limit; /* NULL: calls are not counted */
-	struct str openapi;  /* the description of everything served */
+	struct db **dbs;                /* one connection per HTTP thread */
+	struct limit *limit;            /* NULL: calls are not counted */
+	struct settings_live *settings; /* NULL: nobody changed them */
+	struct str openapi;             /* the description of everything served */
 };
 
 /* v1: RFC 3339 times, custom fields flattened.  v2 (paths under /api/v2): integer
@@ -52,7 +55,9 @@ struct req {
 	struct str raw_body; /* for routes that read it themselves */
 	struct str user_id;  /* of a user token; p == NULL: server-side, no permission checks */
 	bool is_anonymous;   /* neither: only where the route allows it */
-	struct jw w;         /* the answer's root object is open */
+	unsigned thread;
+	const struct settings *settings; /* set once the caller is known; not for open routes */
+	struct jw w;                     /* the answer's root object is open */
 	struct buf out;
 	int status; /* 0: the default of the method */
 };
@@ -88,7 +93,7 @@ struct route_group {
 };
 extern const struct route_group routes_users, routes_user_state, routes_tasks, routes_devices,
 	routes_segments, routes_campaigns, routes_channels, routes_messages, routes_polls,
-	routes_rates, routes_ops;
+	routes_rates, routes_apps, routes_ops;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

@@ -12,6 +12,7 @@
 #define ERR_CODES(X)                                                                        \
 	X(INPUT, 400, 4)          /* a field is missing, malformed, contradictory */        \
 	X(TOO_LONG, 400, 20)      /* message text above the channel type's limit */         \
+	X(DUPLICATE, 400, 6)      /* a name that must be unique is taken */                 \
 	X(NOT_FOUND, 404, 16)     /* the named thing does not exist */                      \
 	X(METHOD, 405, 4)         /* known path, wrong method */                            \
 	X(KEY, 401, 2)            /* unknown api_key */                                     \

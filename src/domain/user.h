@@ -92,6 +92,10 @@ bool user_mention(struct db *w, struct arena *, const struct str *ids, size_t n,
 bool user_resolve(struct db *, struct arena *, const struct str *ids, size_t n, int64_t *uids,
 	struct err *) MUST_USE;
 
+/* When names are to be unique (domain/settings.h): enters some of those of users who were there
+ * before; *more: there are others.  ${a} is emptied.  Fails: STORE, UNCERTAIN. */
+bool user_unique_fill(struct db *, struct arena *a, bool *more, struct err *) MUST_USE;
+
 /* Query of api.md §6.1. */
 struct user_query {
 	json_t *filter; /* NULL = all */

@@ -6,6 +6,7 @@
 
 #include "base/macros.h"
 #include "base/str.h"
+#include "domain/settings.h"
 
 struct arena;
 struct db;
@@ -25,6 +26,14 @@ struct user_numbers {
 /* New ids get their keys in order of input, or in byte order.  Only inside db_write. */
 bool user_number(struct db *w, struct arena *, const struct str *ids, size_t n, bool by_input,
 	struct user_numbers *out, struct err *) MUST_USE;
+
+/* Whether names are to be unique at this moment; part of the transaction, so that no write
+ * misses that the setting was switched on. */
+bool user_unique_mode(struct db *w, enum unique_names *out, struct err *) MUST_USE;
+/* Refuses names that others have, and enters those of ${users}, who are about to be written and
+ * whose uids are known.  Only inside db_write.  Fails: DUPLICATE, STORE. */
+bool user_unique_claim(struct db *w, struct arena *, enum unique_names,
+	struct user *const *users, size_t n, struct err *) MUST_USE;
 
 /* The user as it is after the patch; its times and keys are those of ${u}. */
 bool user_apply_patch(struct arena *, const struct user *u, const struct user_patch *,

@@ -125,9 +125,11 @@ upsert_in(struct db *w, void *arg, struct err *e)
 	struct str *ids = arena_array(up->a, up->n, sizeof(*ids));
 	struct user **begin = arena_array(up->a, up->n, sizeof(*begin));
 	struct user **replace = arena_array(up->a, up->n, sizeof(*replace));
+	struct user **written = arena_array(up->a, up->n, sizeof(*written));
 	bool *overtaken = arena_zalloc(up->a, up->n * sizeof(*overtaken));
 	size_t nbegin = 0, nreplace = 0;
 	int64_t now = clock_now_us();
+	enum unique_names unique;
 	struct user_numbers num;
 
 	for (size_t i = 0; i < up->n; i++)
@@ -148,7 +150,11 @@ upsert_in(struct db *w, void *arg, struct err *e)
 		else
 			replace[nreplace++] = u;
 	}
-	return put(w, up->a, SQL_USER_BEGIN, begin, nbegin, now, e) &&
+	memcpy(written, begin, nbegin * sizeof(*begin));
+	memcpy(written + nbegin, replace, nreplace * sizeof(*replace));
+	return user_unique_mode(w, &unique, e) &&
+	       user_unique_claim(w, up->a, unique, written, nbegin + nreplace, e) &&
+	       put(w, up->a, SQL_USER_BEGIN, begin, nbegin, now, e) &&
 	       put(w, up->a, SQL_USER_REPLACE, replace, nreplace, now, e);
 }
 
@@ -176,7 +182,10 @@ patch_in(struct db *w, void *arg, struct err *e)
 {
 	struct patching *p = arg;
 	int64_t now = clock_now_us();
+	enum unique_names unique;
 
+	if (!user_unique_mode(w, &unique, e))
+		return false;
 	for (size_t i = 0; i < p->n; i++) {
 		struct user *out = &p->out[i], before;
 		char where[32];
@@ -189,7 +198,8 @@ patch_in(struct db *w, void *arg, struct err *e)
 			return fail_in(e, where);
 		}
 		out->updated_at = now;
-		if (!put(w, p->a, SQL_USER_REPLACE, &out, 1, now, e))
+		if (!user_unique_claim(w, p->a, unique, &out, 1, e) ||
+			!put(w, p->a, SQL_USER_REPLACE, &out, 1, now, e))
 			return false;
 	}
 	return true;

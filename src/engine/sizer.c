@@ -1,11 +1,12 @@
-/* sizer – counts segments whose size is due; a thread of its own, since counting may last and
- * must not keep a campaign from being planned. */
+/* sizer – counts segments whose size is due, and enters names that are to be unique; a thread
+ * of its own, since both may last and must not keep a campaign from being planned. */
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "domain/claim.h"
 #include "domain/segment.h"
+#include "domain/user.h"
 #include "engine/keeper.h"
 #include "engine/role.h"
 #include "store/db.h"
@@ -54,7 +55,8 @@ sizer_run(void *arg)
 	while (signal_wait(&g->work, &seen, wait)) {
 		bool more = false;
 
-		if (size_one(g, db, &arena, &more, &e)) {
+		if (size_one(g, db, &arena, &more, &e) &&
+			(more || user_unique_fill(db, &arena, &more, &e))) {
 			wait = more ? 0 : LOOK_AGAIN_MS;
 			continue;
 		}

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "domain/app.h"
+#include "domain/settings_live.h"
 #include "engine/engine.h"
 #include "main/command.h"
 #include "net/http.h"
@@ -229,6 +230,9 @@ run(int argc, char **argv)
 		goto err1;
 	if (!(ctx.dbs = open_dbs(ctx.store, threads, &e)))
 		goto err1;
+	if (!settings_live_new(
+		    &ctx.settings, ctx.dbs[0], threads, !store_is_exclusive(ctx.store), &e))
+		goto err2;
 	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
 		goto err2;
 	openapi = openapi_document();
@@ -244,6 +248,7 @@ err3:
 	buf_free(&openapi);
 	engine_stop(ctx.engine);
 err2:
+	settings_live_free(ctx.settings);
 	close_dbs(ctx.dbs, threads);
 err1:
 	store_close(ctx.store);

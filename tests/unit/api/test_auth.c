@@ -313,6 +313,50 @@ another_secret(void **state)
 		ERR_SIGNATURE);
 }
 
+/* ---- development tokens -------------------------------------------------------------- */
+
+/* Made by clients for themselves: they can name a user, and nothing more. */
+static void
+development_tokens(void **state)
+{
+	static const struct {
+		const char *jwt, *user; /* NULL: refused */
+	} cases[] = {
+		{"e30.eyJ1c2VyX2lkIjoiYm9iIn0.devtoken", "bob"},
+		{"e30.eyJ1c2VyX2lkIjoiYm9iIn0=.devtoken", "bob"},
+		{"anything.eyJ1c2VyX2lkIjoiYm9iIiwieCI6Ij8_Pz8ifQ==.devtoken", "bob"},
+		{"e30.eyJ1c2VyX2lkIjoiYm9iIiwieCI6Ij8/Pz8ifQ==.devtoken", "bob"},
+		{"e30.e30.devtoken", NULL},                  /* {} */
+		{"e30.eyJzZXJ2ZXIiOnRydWV9.devtoken", NULL}, /* server: true */
+		{"e30.eyJzZXJ2ZXIiOnRydWUsInVzZXJfaWQiOiJib2IifQ.devtoken", NULL},
+		{"e30.eyJ1c2VyX2lkIjpudWxsfQ.devtoken", NULL}, /* user_id: null */
+		{"e30.W10.devtoken", NULL},                    /* [] */
+		{"e30.eyJ1c2VyX2lkIjoiYm9iIn0.x.devtoken", NULL},
+		{"e30.!.devtoken", NULL},
+		{"e30..devtoken", NULL},
+		{"e30.devtoken", NULL},
+		{".devtoken", NULL},
+	};
+	struct token t;
+	struct err e;
+
+	assert_false(auth_is_development(STR("devtoken")));
+	assert_false(auth_is_development(STR("e30.e30.devtokens")));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct str jwt = str_of(cases[i].jwt);
+
+		assert_true(auth_is_development(jwt));
+		if (cases[i].user == NULL) {
+			must_fail(auth_check_development(*state, jwt, &t, &e), &e, ERR_AUTH,
+				"token: ");
+			continue;
+		}
+		must(auth_check_development(*state, jwt, &t, &e), &e);
+		assert_str(t.user_id, cases[i].user);
+		assert_true(t.iat == INT64_MIN);
+	}
+}
+
 #define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, arena_setup, arena_teardown)
 
 int
@@ -329,6 +373,7 @@ main(void)
 		WITH_ARENA(only_canonical_signatures),
 		WITH_ARENA(every_byte_counts),
 		WITH_ARENA(another_secret),
+		WITH_ARENA(development_tokens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,18 @@
+-- What the owner of the app changes while servers run (domain/settings.h): one JSON object,
+-- whose version tells other processes to read it anew.  unique_names repeats what every write
+-- of users must know; names_from: from which uid on names are still to be entered.
+CREATE TABLE app_settings (
+	no KEY@,
+	version BIGINT NOT NULL,
+	unique_names BIGINT NOT NULL,
+	names_from BIGINT,
+	doc JSON@ NOT NULL
+);
+INSERT INTO app_settings (no, version, unique_names, doc) VALUES (1, 0, 0, '{}');
+
+-- While enforce_unique_usernames is on: who has, or had, a name (in a team), by its hash.
+CREATE TABLE user_names (
+	hash BIGINT NOT NULL,
+	uid BIGINT NOT NULL,
+	PRIMARY KEY (hash, uid)
+) CLUSTERED@;
