@@ -4,6 +4,7 @@
 
 #include "api/chat_wire.h"
 #include "api/req.h"
+#include "api/team_rule.h"
 #include "api/wire.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -114,6 +115,20 @@ read_query(struct req *r, const json_t *body, struct channel_query *q, struct ch
 }
 
 static bool
+apply_team_rule(struct req *r, struct channel_query *q, struct err *e)
+{
+	json_t *filter = (json_t *)(uintptr_t)q->filter, *teams = NULL;
+	bool applies;
+
+	if (!team_rule(r, &applies, &teams, e))
+		return false;
+	if (applies && teams != NULL)
+		q->filter = team_rule_narrow(r, filter, "team", teams);
+	q->without_team = applies && teams == NULL;
+	return true;
+}
+
+static bool
 query(struct req *r, struct err *e)
 {
 	struct channel_query q;
@@ -125,7 +140,7 @@ query(struct req *r, struct err *e)
 	size_t n;
 
 	if (!req_body(r, &body, e) || !read_query(r, body, &q, &limits, e) ||
-		!channel_query(r->db, r->arena, &q, &hits, &n, e))
+		!apply_team_rule(r, &q, e) || !channel_query(r->db, r->arena, &q, &hits, &n, e))
 		return false;
 	chat_people_init(&people, r);
 	states = arena_array(r->arena, n + 1, sizeof(*states));

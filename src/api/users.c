@@ -3,6 +3,7 @@
 
 #include "api/auth.h"
 #include "api/req.h"
+#include "api/team_rule.h"
 #include "api/wire.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -214,6 +215,20 @@ read_query(struct req *r, struct user_query *q, struct err *e)
 }
 
 static bool
+apply_team_rule(struct req *r, struct user_query *q, struct err *e)
+{
+	json_t *teams = NULL;
+	bool applies;
+
+	if (!team_rule(r, &applies, &teams, e))
+		return false;
+	if (applies && teams != NULL)
+		q->filter = team_rule_narrow(r, q->filter, "teams", teams);
+	q->without_team = applies && teams == NULL;
+	return true;
+}
+
+static bool
 query(struct req *r, struct err *e)
 {
 	struct details details;
@@ -221,7 +236,8 @@ query(struct req *r, struct err *e)
 	struct user *users;
 	size_t n;
 
-	if (!read_query(r, &q, e) || !user_query(r->db, r->arena, &q, &users, &n, e) ||
+	if (!read_query(r, &q, e) || !apply_team_rule(r, &q, e) ||
+		!user_query(r->db, r->arena, &q, &users, &n, e) ||
 		!load_details(r, users, n, &details, e))
 		return false;
 	jw_karr(&r->w, "users");

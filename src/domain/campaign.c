@@ -10,6 +10,7 @@
 #include "domain/outcome.h"
 #include "domain/poll.h"
 #include "domain/segment.h"
+#include "domain/settings.h"
 #include "domain/uidset.h"
 #include "domain/user.h"
 #include "store/db.h"
@@ -50,6 +51,7 @@ from_row(struct rows *r, struct arena *a, struct campaign *c)
 		.channels_created = row_int(r, 26),
 		.users_read = row_int(r, 27),
 		.stop_reason = arena_dup(a, row_str(r, 28)),
+		.team = arena_dup(a, row_str(r, 29)),
 	};
 }
 
@@ -513,6 +515,23 @@ bool
 campaign_awaits_plan(struct db *db, int64_t no, bool *out, struct err *e)
 {
 	return db_get_int(db, SQL_CAMPAIGN_AWAITS_PLAN, ARGS(V_INT(no)), &no, out, e);
+}
+
+bool
+campaign_fix_team(
+	struct db *w, struct arena *a, int64_t no, const struct content *content, struct err *e)
+{
+	struct str team = STR_NONE;
+	bool on;
+
+	if (!content->has_team)
+		return true;
+	if (!settings_multi_tenant(w, a, &on, e))
+		return false;
+	if (on)
+		team = content->channel_team != NULL ? STR("") : content->constant_team;
+	return db_exec(
+		w, SQL_CAMPAIGN_SET_TEAM, ARGS(V_INT(no), V_TEXT(team)), NO_BULK, NULL, e);
 }
 
 struct audience {

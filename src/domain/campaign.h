@@ -22,6 +22,7 @@
 struct app;
 struct arena;
 struct bitset;
+struct content;
 struct db;
 struct err;
 struct page_ask;
@@ -63,7 +64,8 @@ struct campaign {
 	int64_t scheduled_for, stop_at, started_at, completed_at; /* NO_TIME: unset */
 	struct str stop_reason; /* "stop_at", "missed_schedule"; p == NULL: by hand, or not */
 	/* Of the plan; 0 before it. */
-	int64_t form; /* of the channels it creates (domain/form.h); 0: ids are stored */
+	int64_t form;    /* of the channels it creates (domain/form.h); 0: ids are stored */
+	struct str team; /* of the channels it creates; p == NULL: none, "": each its own */
 	bool planned;
 	int64_t audience, pending;
 	int64_t channels_created, users_read;
@@ -147,6 +149,10 @@ bool campaign_due(struct db *, int64_t now, int64_t late_us, int64_t *moved, int
 	struct err *e) MUST_USE;
 /* The oldest campaign that is in_progress without a plan. */
 bool campaign_unplanned(struct db *, int64_t *no, bool *found, struct err *e) MUST_USE;
+/* Fixes the team of the channels it will create: of ${content}, when multi-tenancy is on at
+ * this moment (api.md §6.11).  Only inside db_write, before the plan.  Fails: STORE. */
+bool campaign_fix_team(struct db *w, struct arena *, int64_t no, const struct content *,
+	struct err *e) MUST_USE;
 /* True from the start to the plan: the audience is not fixed yet.  Fails: STORE. */
 bool campaign_awaits_plan(struct db *, int64_t no, bool *out, struct err *e) MUST_USE;
 /* Its audience at this moment, as uids.  Fails: STORE. */

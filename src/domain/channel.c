@@ -22,7 +22,7 @@ channel_from_row(struct rows *r, struct arena *a, struct channel *out)
 	out->cid = arena_dup(a, row_str(r, 3));
 	out->creator = row_null(r, 4) ? row_int(r, 16) : row_int(r, 4);
 	out->updated_at = row_null(r, 5) ? out->created_at : row_int(r, 5);
-	out->team = arena_dup(a, row_str(r, 6));
+	out->team = row_str(r, 6).n > 0 ? arena_dup(a, row_str(r, 6)) : STR_NONE;
 	out->custom = arena_dup(a, row_str(r, 7));
 	out->frozen = row_int(r, 8) != 0;
 	out->disabled = row_int(r, 9) != 0;

@@ -182,6 +182,7 @@ struct channel_query {
 	int64_t limit, offset;
 	int64_t viewer;    /* uid for hidden, archived, joined …; 0: nobody */
 	bool members_only; /* only channels the viewer is in (user tokens) */
+	bool without_team; /* only channels of no team */
 };
 
 struct channel_hit {

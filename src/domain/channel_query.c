@@ -339,7 +339,8 @@ consider(struct query *q, const struct channel_look *l, struct err *e)
 	struct arena_mark mark = arena_mark(&q->slice);
 	bool passes, ok;
 
-	if (l->channel->deleted_at != NO_TIME || (q->ask->members_only && l->me->uid == 0))
+	if (l->channel->deleted_at != NO_TIME || (q->ask->members_only && l->me->uid == 0) ||
+		(q->ask->without_team && l->channel->team.p != NULL))
 		return true;
 	if (!q->hidden_too && l->me->uid != 0 && l->me->hidden_at != NO_TIME)
 		return true;

@@ -138,17 +138,44 @@ read_members(struct arena *a, const json_t *channel, struct content *c, struct e
 	return true;
 }
 
+/* A team without variables is that of all channels. */
+static bool
+compile_team(struct arena *a, struct str text, struct content *c, struct err *e)
+{
+	static const struct template_vars nobody;
+	struct template *team;
+	struct buf out;
+
+	c->constant_team = STR("");
+	c->has_team = text.n > 0;
+	if (!c->has_team)
+		return true;
+	if (!template_text(a, text, "channel_template.team", &team, e))
+		return false;
+	if (!template_is_constant(team)) {
+		c->channel_team = team;
+		return true;
+	}
+	buf_init(&out, a, text.n);
+	if (!template_render(team, &nobody, RENDER_CHECK_MAX, &out))
+		return fail(e, ERR_INPUT,
+			"channel_template.team: renders to more than %d bytes",
+			RENDER_CHECK_MAX);
+	c->constant_team = buf_view(&out);
+	return true;
+}
+
 static bool
 compile_channel(struct arena *a, struct str json, struct content *c, struct err *e)
 {
-	struct str id = STR_NONE, team;
+	struct str id = STR_NONE, team = STR_NONE;
 	json_t *channel, *custom = NULL;
 
 	c->has_channel_template = true;
 	if (!jr_parse(a, json, &channel, e) ||
 		!jr_str_max(channel, "type", REQUIRED, 64, &c->channel_type, e) ||
 		!jr_str(channel, "id", OPTIONAL, &id, e) ||
-		!jr_str_max(channel, "team", OPTIONAL, 1000, &team, e) ||
+		!jr_str_max(channel, "team", OPTIONAL, CONTENT_TEAM_MAX, &team, e) ||
 		!jr_obj(channel, "custom", OPTIONAL, &custom, e) ||
 		!read_members(a, channel, c, e))
 		return fail_in(e, "channel_template");
@@ -157,6 +184,8 @@ compile_channel(struct arena *a, struct str json, struct content *c, struct err 
 			"channel_template.type: \"%.*s\" is not a channel type",
 			STR_ARG(c->channel_type));
 	if (id.n > 0 && !template_text(a, id, "channel_template.id", &c->channel_id, e))
+		return false;
+	if (!compile_team(a, team, c, e))
 		return false;
 	if (json_object_size(custom) == 0)
 		return true;

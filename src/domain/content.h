@@ -10,6 +10,8 @@ struct arena;
 struct err;
 struct template;
 
+#define CONTENT_TEAM_MAX 1000 /* characters, of the template and of what it renders to */
+
 struct content_member {
 	struct str user_id;
 	struct str role;   /* p == NULL: the default */
@@ -27,6 +29,9 @@ struct content {
 	struct template *channel_id;     /* NULL: the distinct channel of the members */
 	struct template *channel_custom; /* NULL: none, or constant */
 	struct str constant_custom;      /* JSON object of all its channels; p == NULL: none */
+	bool has_team;                   /* it counts only with multi-tenancy */
+	struct template *channel_team;   /* NULL: none, or constant */
+	struct str constant_team;        /* "" when none */
 	struct content_member *members;  /* of members or members_template */
 	size_t nmembers;
 	bool uses_channel; /* {{ channel… }} stands in text or extra */

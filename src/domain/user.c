@@ -133,6 +133,8 @@ query_text(struct db *db, struct arena *a, const struct user_query *q, struct bu
 	buf_str(sql, STR("SELECT " USER_SELECT " FROM users u WHERE " LIVE " AND "));
 	if (!q->include_deactivated)
 		buf_str(sql, STR("u.deactivated_at IS NULL AND "));
+	if (q->without_team)
+		buf_str(sql, STR("u.teams IS NULL AND "));
 	if (!filter_sql(db, a, q->filter, &user_filter, sql, params, e) ||
 		!filter_read_sort(q->sort, &user_filter, sorts, &nsorts, e))
 		return false;

@@ -102,6 +102,7 @@ struct user_query {
 	json_t *sort;   /* NULL = created_at desc */
 	int64_t limit, offset;
 	bool include_deactivated;
+	bool without_team; /* only users who are in no team */
 };
 bool user_query(struct db *, struct arena *, const struct user_query *, struct user **out,
 	size_t *n, struct err *) MUST_USE;

@@ -122,7 +122,7 @@ read_teams(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 
 /* Clients with types read it as a map from text to text. */
 static bool
-check_teams_role(const json_t *roles, struct err *e)
+check_teams_role(struct arena *a UNUSED, const json_t *roles, struct err *e)
 {
 	const char *team;
 	json_t *role;
@@ -148,11 +148,15 @@ check_teams_role(const json_t *roles, struct err *e)
 
 /* {"read_receipts":{"enabled":false}} and two more of the kind; what else there is stays. */
 static bool
-check_privacy(const json_t *settings, struct err *e)
+check_privacy(struct arena *a, const json_t *settings, struct err *e)
 {
 	static const char *const names[] = {
 		"typing_indicators", "read_receipts", "delivery_receipts"};
+	size_t n = jr_dump(a, settings).n;
 
+	if (n > USER_CUSTOM_MAX)
+		return fail(e, ERR_INPUT, "privacy_settings: %zu bytes, at most %d are kept", n,
+			USER_CUSTOM_MAX);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		json_t *one = NULL;
 		bool enabled;
@@ -173,7 +177,7 @@ read_extra(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 {
 	static const struct {
 		const char *name;
-		bool (*check)(const json_t *, struct err *);
+		bool (*check)(struct arena *, const json_t *, struct err *);
 	} objects[] = {{"teams_role", check_teams_role}, {"privacy_settings", check_privacy}};
 	json_t *parts[ARRAY_LEN(objects)] = {NULL};
 	bool invisible = false, any;
@@ -186,7 +190,7 @@ read_extra(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 	any = invisible;
 	for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
 		if (!jr_obj(obj, objects[i].name, OPTIONAL, &parts[i], e) ||
-			(parts[i] != NULL && !objects[i].check(parts[i], e)))
+			(parts[i] != NULL && !objects[i].check(a, parts[i], e)))
 			return false;
 		any = any || parts[i] != NULL;
 	}
@@ -201,9 +205,6 @@ read_extra(struct arena *a, const json_t *obj, struct str *out, struct err *e)
 		if (parts[i] != NULL)
 			jw_kraw(&w, objects[i].name, jr_dump(a, parts[i]));
 	jw_end_obj(&w);
-	if (text.n > USER_CUSTOM_MAX)
-		return fail(e, ERR_INPUT, "privacy_settings: %zu bytes, at most %d are kept",
-			text.n, USER_CUSTOM_MAX);
 	*out = buf_view(&text);
 	return true;
 }

@@ -27,7 +27,7 @@ struct prepared {
 	size_t nmessages;
 	/* Derived channels to make. */
 	int64_t *new_no;
-	struct str *new_custom;
+	struct str *new_custom, *new_team;
 	size_t nnew;
 	/* Messages into channels that existed, as indexes; for sender_mode and show_channels.
 	 */
@@ -45,6 +45,7 @@ struct slow_channel {
 	struct str id;  /* the same, or p == NULL: distinct */
 	int64_t receiver;
 	struct str custom; /* rendered, or p == NULL */
+	struct str team;   /* the same */
 	size_t *messages;  /* indexes whose channel it becomes */
 	size_t nmessages, cap;
 };

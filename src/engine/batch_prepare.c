@@ -32,18 +32,18 @@ struct preparing {
 	struct db *db;
 	struct sending *s;
 	struct prepared *p;
-	struct buf out;                      /* rendered text of all recipients */
-	struct piece *text, *extra, *custom; /* custom: of new_no[i] */
+	struct buf out;                             /* rendered text of all recipients */
+	struct piece *text, *extra, *custom, *team; /* custom, team: of new_no[i] */
 	/* Of the recipient at hand. */
 	struct user receiver;
 	int64_t channel; /* 0: to be made */
 	bool exists, deleted, disabled;
 	struct template_channel view;
 	struct arena scratch; /* for what is looked up or rendered only for him */
-	/* Custom data that channels of one origin share, for each origin that was met. */
+	/* What channels of one origin share, for each origin that was met. */
 	struct origin {
 		int64_t campaign;
-		struct str custom;
+		struct str custom, team;
 	} * origins;
 	size_t norigins, origins_cap;
 	/* Places in p->slow by hash of the key, plus 1; 0: free. */
@@ -171,30 +171,33 @@ find_channel(struct preparing *q, int64_t *origin, struct err *e)
 	return true;
 }
 
-/* The custom data of channel_template of a campaign; p == NULL: none. */
+/* The custom data and the team that a campaign gave its channels; p == NULL: none. */
 static bool
-load_origin(struct preparing *q, int64_t campaign, struct str *custom, struct err *e)
+load_origin(struct preparing *q, struct origin *o, struct err *e)
 {
 	struct jscan_value v = {0};
 	struct rows r;
 
-	*custom = STR_NONE;
-	if (!db_query(q->db, SQL_CHANNEL_TEMPLATE, ARGS(V_INT(campaign)), NO_BULK, &r, e))
+	o->custom = o->team = STR_NONE;
+	if (!db_query(q->db, SQL_CHANNEL_TEMPLATE, ARGS(V_INT(o->campaign)), NO_BULK, &r, e))
 		return false;
-	if (rows_next(&r))
-		v = jscan_member(row_str(&r, 0), STR("custom"));
+	if (rows_next(&r)) {
+		o->team = arena_dup(q->p->arena, row_str(&r, 1));
+		if (!row_null(&r, 0))
+			v = jscan_member(row_str(&r, 0), STR("custom"));
+	}
 	if (v.type == JSCAN_OBJECT)
-		*custom = arena_dup(q->p->arena, v.raw);
+		o->custom = arena_dup(q->p->arena, v.raw);
 	return rows_end(&r, e);
 }
 
-/* What the channel has from the campaign that made it. */
+/* Fills in what the channel has from the campaign that made it. */
 static bool
-origin_custom(struct preparing *q, int64_t campaign, struct err *e)
+view_origin(struct preparing *q, int64_t campaign, struct err *e)
 {
 	size_t i = 0;
 
-	if (campaign == 0)
+	if (campaign == 0 || (q->view.custom.p != NULL && q->view.team.p != NULL))
 		return true;
 	while (i < q->norigins && q->origins[i].campaign != campaign)
 		i++;
@@ -208,12 +211,15 @@ origin_custom(struct preparing *q, int64_t campaign, struct err *e)
 		q->origins = grown;
 	}
 	if (i == q->norigins) {
-		if (!load_origin(q, campaign, &q->origins[i].custom, e))
-			return false;
 		q->origins[i].campaign = campaign;
+		if (!load_origin(q, &q->origins[i], e))
+			return false;
 		q->norigins++;
 	}
-	q->view.custom = q->origins[i].custom;
+	if (q->view.custom.p == NULL)
+		q->view.custom = q->origins[i].custom;
+	if (q->view.team.p == NULL)
+		q->view.team = q->origins[i].team;
 	return true;
 }
 
@@ -242,8 +248,7 @@ locate_channel(struct preparing *q, struct rows *r, enum outcome *outcome, struc
 	} else if (!find_channel(q, &origin, e)) {
 		return false;
 	}
-	if (q->exists && s->content.uses_channel && q->view.custom.p == NULL &&
-		!origin_custom(q, origin, e))
+	if (q->exists && s->content.uses_channel && !view_origin(q, origin, e))
 		return false;
 	if (q->deleted || (!q->exists && !s->campaign.create_channels))
 		*outcome = OUTCOME_NO_CHANNEL;
@@ -252,15 +257,34 @@ locate_channel(struct preparing *q, struct rows *r, enum outcome *outcome, struc
 	return true;
 }
 
-/* Fills in what {{ channel }} may show besides: id, cid, and the custom data that a channel
- * still to be made will have.  False: that is too large. */
+/* Appends the team of a channel still to be made, when each has its own.  False: it is too
+ * long. */
+static bool
+render_team(struct preparing *q, struct buf *out)
+{
+	const struct template_vars vars = {.sender = &q->s->sender, .receiver = &q->receiver};
+	size_t at = out->n;
+
+	return template_render(q->s->content.channel_team, &vars, q->p->max_bytes, out) &&
+	       str_utf8_len((struct str){out->p + at, out->n - at}) <= CONTENT_TEAM_MAX;
+}
+
+/* Whether the campaign gives each channel a team of its own. */
+static bool
+has_own_teams(const struct preparing *q)
+{
+	return q->s->campaign.team.p != NULL && q->s->content.channel_team != NULL;
+}
+
+/* Fills in what {{ channel }} may show besides: id, cid, and the custom data and team that a
+ * channel still to be made will have.  False: that is too large. */
 static bool
 complete_view(struct preparing *q)
 {
 	const struct template_vars vars = {.sender = &q->s->sender, .receiver = &q->receiver};
 	const struct content *t = &q->s->content;
 	struct str type = q->view.type;
-	struct buf custom;
+	struct buf custom, team;
 
 	if (!q->exists && t->channel_custom == NULL) {
 		q->view.custom = t->constant_custom;
@@ -270,7 +294,14 @@ complete_view(struct preparing *q)
 			return false;
 		q->view.custom = buf_view(&custom);
 	}
-
+	if (!q->exists) {
+		q->view.team = sending_team(q->s);
+		buf_init(&team, &q->scratch, 64);
+		if (has_own_teams(q) && !render_team(q, &team))
+			return false;
+		if (team.n > 0)
+			q->view.team = buf_view(&team);
+	}
 	if (q->view.id.p == NULL)
 		set_distinct_id(q);
 	memcpy(q->cid, type.p, type.n);
@@ -337,7 +368,7 @@ slot_of(struct preparing *q, struct str key)
 
 /* Remembers a channel to be made one by one; equal ids of a batch are one channel. */
 static void
-add_slow(struct preparing *q, size_t message, struct str custom)
+add_slow(struct preparing *q, size_t message, struct str custom, struct str team)
 {
 	struct prepared *p = q->p;
 	uint32_t *slot = slot_of(q, q->view.id);
@@ -350,7 +381,8 @@ add_slow(struct preparing *q, size_t message, struct str custom)
 			.key = key,
 			.id = q->s->content.channel_id != NULL ? key : STR_NONE,
 			.receiver = q->receiver.uid,
-			.custom = custom.p != NULL ? arena_dup(p->arena, custom) : STR_NONE,
+			.custom = arena_dup(p->arena, custom),
+			.team = arena_dup(p->arena, team),
 		};
 		*slot = (uint32_t)p->nslow;
 	}
@@ -366,12 +398,18 @@ add_slow(struct preparing *q, size_t message, struct str custom)
 	c->messages[c->nmessages++] = message;
 }
 
+static struct str
+text_of(const struct preparing *q, struct piece piece)
+{
+	return piece.is_set ? (struct str){q->out.p + piece.at, piece.n} : STR_NONE;
+}
+
 /* The channel of message ${m}: there, to be made by number, or to be made one by one. */
 static enum outcome
 place(struct preparing *q, size_t m)
 {
 	struct prepared *p = q->p;
-	struct piece custom = {0};
+	struct piece custom = {0}, team = {0};
 
 	p->channel[m] = q->channel;
 	if (q->exists) {
@@ -381,13 +419,16 @@ place(struct preparing *q, size_t m)
 	}
 	if (!render_piece(q, q->s->content.channel_custom, &custom))
 		return OUTCOME_RENDERED_TOO_LARGE;
+	team = (struct piece){.at = q->out.n, .is_set = has_own_teams(q)};
+	if (team.is_set && !render_team(q, &q->out))
+		return OUTCOME_RENDERED_TOO_LARGE;
+	team.n = q->out.n - team.at;
 	if (q->channel != 0) {
 		q->custom[p->nnew] = custom;
+		q->team[p->nnew] = team;
 		p->new_no[p->nnew++] = q->channel;
 	} else {
-		add_slow(q, m,
-			custom.is_set ? (struct str){q->out.p + custom.at, custom.n}
-				      : STR_NONE);
+		add_slow(q, m, text_of(q, custom), text_of(q, team));
 	}
 	return OUTCOME_SENT;
 }
@@ -425,16 +466,13 @@ settle(struct preparing *q)
 	struct prepared *p = q->p;
 
 	for (size_t m = 0; m < p->nmessages; m++) {
-		p->text[m] = (struct str){q->out.p + q->text[m].at, q->text[m].n};
-		p->extra[m] = q->extra[m].is_set
-				      ? (struct str){q->out.p + q->extra[m].at, q->extra[m].n}
-				      : STR_NONE;
+		p->text[m] = text_of(q, q->text[m]);
+		p->extra[m] = text_of(q, q->extra[m]);
 	}
-	for (size_t i = 0; i < p->nnew; i++)
-		p->new_custom[i] =
-			q->custom[i].is_set
-				? (struct str){q->out.p + q->custom[i].at, q->custom[i].n}
-				: STR_NONE;
+	for (size_t i = 0; i < p->nnew; i++) {
+		p->new_custom[i] = text_of(q, q->custom[i]);
+		p->new_team[i] = text_of(q, q->team[i]);
+	}
 }
 
 static void
@@ -451,12 +489,14 @@ allocate(struct preparing *q, struct arena *a, size_t n)
 	p->extra = arena_array(a, n, sizeof(struct str));
 	p->new_no = arena_array(a, n, sizeof(int64_t));
 	p->new_custom = arena_array(a, n, sizeof(struct str));
+	p->new_team = arena_array(a, n, sizeof(struct str));
 	p->old_channel = arena_array(a, n, sizeof(int64_t));
 	p->old_receiver = arena_array(a, n, sizeof(int64_t));
 	p->slow = arena_array(a, n, sizeof(struct slow_channel));
 	q->text = arena_array(a, n, sizeof(struct piece));
 	q->extra = arena_array(a, n, sizeof(struct piece));
 	q->custom = arena_array(a, n, sizeof(struct piece));
+	q->team = arena_array(a, n, sizeof(struct piece));
 	buf_init(&q->out, a, n * 192 + 4096);
 }
 

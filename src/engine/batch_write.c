@@ -14,7 +14,8 @@
 static bool
 write_new_channels(struct db *w, const struct prepared *p, int64_t now, struct err *e)
 {
-	struct col cols[] = {COL_INTS(p->new_no), COL_TEXTS(p->new_custom)};
+	struct col cols[] = {
+		COL_INTS(p->new_no), COL_TEXTS(p->new_custom), COL_TEXTS(p->new_team)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), p->nnew};
 
 	return p->nnew == 0 ||
@@ -65,6 +66,8 @@ write_slow_channel(struct db *w, struct prepared *p, struct slow_channel *c, int
 		.id = c->id,
 		.creator = s->sender.uid,
 		.created_at = now,
+		.team = c->team,
+		.full_team = c->team.p != NULL ? c->team : sending_team(s),
 		.custom = c->custom,
 		.full_custom = c->custom,
 		.origin = s->campaign.no,

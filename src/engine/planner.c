@@ -20,7 +20,8 @@
  * turn. */
 #define STORED_BATCH_MAX 512
 
-/* Which form the channels of a campaign have; 0 when their ids must be stored. */
+/* Which form the channels of a campaign have; 0 when their ids must be stored.  The team of
+ * them is fixed on the way. */
 struct form_ask {
 	struct arena *a;
 	const struct campaign *c;
@@ -60,7 +61,7 @@ form_tx(struct db *w, void *arg, struct err *e)
 	size_t n;
 	bool ok = false;
 
-	if (!db_lock_channels(w, false, e))
+	if (!db_lock_channels(w, false, e) || !campaign_fix_team(w, q->a, q->c->no, t, e))
 		return false;
 	if (t->channel_id != NULL) {
 		if (template_as_affix(t->channel_id, q->a, q->sender, &prefix, &suffix) &&

@@ -33,5 +33,11 @@ bool sending_load(struct sending *s, struct db *db, int64_t no, struct err *e) M
 void sending_fini(struct sending *s);
 /* Refreshes form and meetings; the memory is in ${a}. */
 bool sending_refresh(struct sending *s, struct db *db, struct arena *a, struct err *e) MUST_USE;
+/* The team that all channels it makes have; p == NULL: none. */
+static inline struct str
+sending_team(const struct sending *s)
+{
+	return s->campaign.team.n > 0 ? s->campaign.team : STR_NONE;
+}
 /* True for receivers whose channel must be looked up by id, not by number. */
 bool sending_must_find(const struct sending *s, int64_t uid);

@@ -82,8 +82,8 @@ FROM @rows(uid BIGINT) AS r
 SELECT COUNT(*) FROM @rows(channel BIGINT) AS r @probe(channels c ON c.no = r.channel)
 
 -- name: batch_insert_channels
-INSERT INTO channels (no, origin, created_at, custom)
-SELECT r.no, $1, $2, r.custom FROM @rows(no BIGINT, custom JSON) AS r
+INSERT INTO channels (no, origin, created_at, custom, team)
+SELECT r.no, $1, $2, r.custom, r.team FROM @rows(no BIGINT, custom JSON, team TEXT) AS r
 
 -- name: batch_insert_messages
 INSERT INTO messages (key, channel, created_at, text, extra)

@@ -20,7 +20,7 @@ SELECT no, id, name, description, status, sender, sender_mode, sender_visibility
 	create_channels, show_channels, skip_push, skip_webhook, message_template,
 	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
 	started_at, completed_at, form, planned, audience, pending, channels_created, users_read,
-	stop_reason
+	stop_reason, team
 FROM campaigns WHERE id = $1 AND deleted_at IS NULL
 
 -- name: campaign_by_no
@@ -28,7 +28,7 @@ SELECT no, id, name, description, status, sender, sender_mode, sender_visibility
 	create_channels, show_channels, skip_push, skip_webhook, message_template,
 	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
 	started_at, completed_at, form, planned, audience, pending, channels_created, users_read,
-	stop_reason
+	stop_reason, team
 FROM campaigns WHERE no = $1
 
 -- name: campaign_segments_get
@@ -87,6 +87,9 @@ ORDER BY c.no LIMIT 1
 
 -- name: campaign_awaits_plan
 SELECT no FROM campaigns WHERE no = $1 AND status = 'in_progress' AND planned = 0
+
+-- name: campaign_set_team
+UPDATE campaigns SET team = $2 WHERE no = $1 AND status = 'in_progress' AND planned = 0
 
 -- name: campaign_planned
 UPDATE campaigns SET planned = 1, audience = $2, pending = $2, form = $3,

@@ -1,8 +1,10 @@
 -- Channels and their members (domain/channel.h).  Columns as channel_from_row reads them:
--- the row, then what its form, its home user and its origin add.
+-- the row, then what its form, its home user and its origin add.  Its team, when it has none of
+-- its own, is that of its origin; '' is none.
 
 -- name: channel_by_cid
-SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at, c.team, c.custom,
+SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
+       COALESCE(c.team, p.team), c.custom,
        c.frozen, c.disabled, c.deleted_at,
        NULL, NULL, NULL, NULL, NULL,
        p.sender, p.sender_mode, p.sender_visibility
@@ -11,7 +13,8 @@ FROM channels c
 WHERE c.cid = $1
 
 -- name: channel_by_nos
-SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at, c.team, c.custom,
+SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
+       COALESCE(c.team, p.team), c.custom,
        c.frozen, c.disabled, c.deleted_at,
        f.type, f.kind, f.prefix, f.suffix, u.id,
        p.sender, p.sender_mode, p.sender_visibility, r.ord
@@ -25,7 +28,7 @@ INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 -- name: channel_template
-SELECT channel_template FROM campaigns WHERE no = $1
+SELECT channel_template, team FROM campaigns WHERE no = $1
 
 -- name: channel_templates
 SELECT r.ord, p.channel_template

@@ -179,6 +179,35 @@ channel_custom_constant_or_not(void **state)
 }
 
 static void
+team_constant_or_not(void **state)
+{
+	static const struct {
+		const char *team, *constant; /* NULL: it varies */
+	} cases[] = {
+		{"red", "red"},
+		{"{# nothing #}", ""},
+		{"r{{ 'e' }}d", "red"},
+		{"{{ receiver.squad }}", NULL},
+		{"{{ sender.id }}-x", NULL},
+	};
+	struct content c = compile(*state, TEXT, "{\"type\":\"team\",\"team\":\"\"}");
+
+	assert_false(c.has_team);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		c = compile(*state, TEXT,
+			arena_printf(
+				*state, "{\"type\":\"team\",\"team\":\"%s\"}", cases[i].team)
+				.p);
+		assert_true(c.has_team);
+		assert_int_equal(c.channel_team == NULL, cases[i].constant != NULL);
+		if (cases[i].constant != NULL)
+			assert_str(c.constant_team, cases[i].constant);
+	}
+	refuses(*state, TEXT, "{\"type\":\"team\",\"team\":\"{{ x\"}",
+		"channel_template.team: ");
+}
+
+static void
 members_of_both_shapes(void **state)
 {
 	struct content c =
@@ -277,6 +306,7 @@ main(void)
 		TEST(messages_refused),
 		TEST(channel_of_a_type),
 		TEST(channel_custom_constant_or_not),
+		TEST(team_constant_or_not),
 		TEST(members_of_both_shapes),
 		TEST(channels_refused),
 		TEST(as_many_members_as_allowed),

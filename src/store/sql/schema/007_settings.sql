@@ -10,6 +10,10 @@ CREATE TABLE app_settings (
 );
 INSERT INTO app_settings (no, version, unique_names, doc) VALUES (1, 0, 0, '{}');
 
+-- The team of the channels that a campaign makes, fixed with its plan: NULL when it has none or
+-- multi-tenancy was off, '' when each channel has its own.
+ALTER TABLE campaigns ADD COLUMN team TEXT;
+
 -- While enforce_unique_usernames is on: who has, or had, a name (in a team), by its hash.
 CREATE TABLE user_names (
 	hash BIGINT NOT NULL,
