@@ -3,12 +3,15 @@
 #include "api/req.h"
 #include "api/wire.h"
 #include "base/arena.h"
+#include "base/config.h"
 #include "base/err.h"
 #include "base/jr.h"
 #include "domain/campaign.h"
+#include "domain/capacity.h"
 #include "domain/page.h"
 #include "domain/user.h"
 #include "engine/engine.h"
+#include "store/db.h"
 
 #define CAMPAIGNS_DEFAULT  30
 #define CAMPAIGNS_MAX      100
@@ -118,17 +121,60 @@ update(struct req *r, struct err *e)
 	return reply_dual(r, &c, e);
 }
 
+static void
+show_capacity(struct req *r, const struct capacity *c)
+{
+	req_header_int(r, "X-Message-Capacity-Limit", c->limit);
+	req_header_int(r, "X-Message-Capacity-Used", c->used);
+	req_header_int(r, "X-Message-Capacity-Left", c->left);
+}
+
+/* The numbers as a member of the error body. */
+static void
+tell_capacity(struct req *r, const struct capacity *c)
+{
+	jw_kobj(&r->w, "capacity");
+	jw_ki64(&r->w, "limit", c->limit);
+	jw_ki64(&r->w, "used", c->used);
+	jw_ki64(&r->w, "left", c->left);
+	jw_ki64(&r->w, "audience", c->audience);
+	req_ktime(r, "resets_at", c->resets_at);
+	jw_end_obj(&r->w);
+	r->tells_failure = true;
+}
+
+/* Starts it within the capacity of the plan, when there is one. */
+static bool
+start_within_plan(struct req *r, struct campaign_start *opts, struct campaign *c, struct err *e)
+{
+	struct capacity capacity = {.limit = r->ctx->config->mau_plan * CAPACITY_PER_USER};
+	bool ok;
+
+	if (capacity.limit == 0)
+		return campaign_start(r->db, r->arena, r->param[0], opts, c, e);
+	opts->capacity = &capacity;
+	/* As much work as the plan will be: a large audience must not be refused for its size
+	 * alone. */
+	db_set_deadline(r->db, 0);
+	ok = campaign_start(r->db, r->arena, r->param[0], opts, c, e);
+	if (ok || capacity.is_exceeded)
+		show_capacity(r, &capacity);
+	if (!ok && capacity.is_exceeded)
+		tell_capacity(r, &capacity);
+	return ok;
+}
+
 static bool
 start(struct req *r, struct err *e)
 {
-	struct campaign_start opts = {NO_TIME, NO_TIME};
+	struct campaign_start opts = {.scheduled_for = NO_TIME, .stop_at = NO_TIME};
 	struct campaign c;
 	json_t *body;
 
 	if (!req_body(r, &body, e) ||
 		!jr_time(body, "scheduled_for", OPTIONAL, &opts.scheduled_for, e) ||
 		!jr_time(body, "stop_at", OPTIONAL, &opts.stop_at, e) ||
-		!campaign_start(r->db, r->arena, r->param[0], &opts, &c, e))
+		!start_within_plan(r, &opts, &c, e))
 		return false;
 	engine_wake(r->ctx->engine);
 	/* What a caller does to its segments after this answer must not change the audience

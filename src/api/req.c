@@ -28,6 +28,8 @@ struct failure {
 	int status, code;
 	const char *route; /* operation id; NULL: none was reached */
 	const char *text;
+	struct str
+		members;  /* a JSON object whose members belong to the body; p == NULL: none */
 	int64_t began_us; /* monotonic */
 };
 
@@ -82,13 +84,15 @@ write_failure(struct arena *a, struct http_out *out, const struct failure *f)
 	jw_kstr(&w, "more_info", STR(MORE_INFO));
 	jw_karr(&w, "details");
 	jw_end_arr(&w);
+	if (f->members.p)
+		jw_members(&w, f->members);
 	jw_end_obj(&w);
 	out->status = f->status;
 	out->body = buf_view(&b);
 }
 
 static void
-answer_failure(const struct req *r, const struct err *e, const struct limit_state *limits,
+answer_failure(struct req *r, const struct err *e, const struct limit_state *limits,
 	struct http_out *out)
 {
 	struct failure f = {.status = err_http(e->code),
@@ -97,6 +101,10 @@ answer_failure(const struct req *r, const struct err *e, const struct limit_stat
 		.text = e->msg,
 		.began_us = r->in->began_us};
 
+	if (r->tells_failure) {
+		jw_end_obj(&r->w);
+		f.members = buf_view(&r->out);
+	}
 	if (f.status >= 500) {
 		log_error("request failed route=%s code=%s: %s", f.route ? f.route : "none",
 			err_name(e->code), e->msg);
@@ -316,13 +324,15 @@ run_handler(struct req *r, struct err *e)
 
 /* A request as far as its head tells; from here on its queries have little time. */
 static struct req
-begin(const struct ctx *ctx, unsigned thread, const struct http_in *in, struct arena *arena)
+begin(const struct ctx *ctx, unsigned thread, const struct http_in *in, struct arena *arena,
+	struct http_out *out)
 {
 	struct db *db = ctx->dbs ? ctx->dbs[thread] : NULL;
 
 	if (db)
 		db_set_deadline(db, clock_mono_us() + QUERY_MAX_US);
-	return (struct req){.ctx = ctx, .arena = arena, .in = in, .thread = thread, .db = db};
+	return (struct req){
+		.ctx = ctx, .arena = arena, .in = in, .http = out, .thread = thread, .db = db};
 }
 
 static bool
@@ -344,7 +354,7 @@ req_admit(void *arg, unsigned thread, const struct http_in *in, struct arena *ar
 	struct http_out *out)
 {
 	const struct ctx *ctx = arg;
-	struct req r = begin(ctx, thread, in, arena);
+	struct req r = begin(ctx, thread, in, arena, out);
 	struct limit_state limits;
 	struct err e = {0};
 	size_t no;
@@ -363,7 +373,7 @@ req_handle(void *arg, unsigned thread, const struct http_in *in, struct arena *a
 	struct http_out *out)
 {
 	const struct ctx *ctx = arg;
-	struct req r = begin(ctx, thread, in, arena);
+	struct req r = begin(ctx, thread, in, arena, out);
 	struct limit_state limits;
 	struct err e = {0};
 	size_t no = 0;
@@ -449,6 +459,12 @@ req_query_bool(const struct req *r, const char *name, bool *out, struct err *e)
 		return fail(e, ERR_INPUT, "%s: expected true or false, got \"%.*s\"", name,
 			STR_ARG(s));
 	return true;
+}
+
+void
+req_header_int(struct req *r, const char *name, int64_t value)
+{
+	add_number(r->arena, r->http, name, value);
 }
 
 bool

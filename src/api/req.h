@@ -49,6 +49,7 @@ struct req {
 	struct db *db; /* this thread's connection */
 	const struct route *route;
 	const struct http_in *in;
+	struct http_out *http;
 	enum dialect dialect;
 	struct str param[3]; /* decoded {…} parts of the path, in order */
 	json_t *body;        /* NULL when there was none */
@@ -58,6 +59,7 @@ struct req {
 	unsigned thread;
 	const struct settings *settings; /* set once the caller is known; not for open routes */
 	struct jw w;                     /* the answer's root object is open */
+	bool tells_failure; /* on failure, what is in w becomes part of the error body */
 	struct buf out;
 	int status; /* 0: the default of the method */
 };
@@ -109,6 +111,8 @@ bool req_query_int(const struct req *r, const char *name, int64_t lo, int64_t hi
 bool req_query_bool(const struct req *r, const char *name, bool *out, struct err *e) MUST_USE;
 /* The body, which must be an object; an absent one gives an empty object. */
 bool req_body(struct req *r, json_t **obj, struct err *e) MUST_USE;
+/* Adds a header to the answer, whatever it will be. */
+void req_header_int(struct req *r, const char *name, int64_t value);
 /* The user a call is made for: the token's user, else body user_id, user.id, else query
  * user_id; p == NULL when nobody. */
 bool req_acting_user(struct req *r, const json_t *body, struct str *id, struct err *e) MUST_USE;

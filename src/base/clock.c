@@ -182,6 +182,25 @@ clock_mono_us(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t
+clock_month(int64_t us)
+{
+	int64_t inside = us < FIRST_US ? FIRST_US : us > LAST_US ? LAST_US : us;
+	int64_t days =
+		(inside - FIRST_US) / US_PER_S / S_PER_DAY + FIRST_US / US_PER_S / S_PER_DAY;
+	int year, month, day;
+
+	date_from_days(days, &year, &month, &day);
+	return (int64_t)year * 12 + month - 1;
+}
+
+int64_t
+clock_month_begin(int64_t month)
+{
+	return days_from_date((int)(month / 12), (int)(month % 12) + 1, 1) * S_PER_DAY *
+	       US_PER_S;
+}
+
 void
 clock_to_rfc3339(int64_t us, char out[CLOCK_RFC3339_LEN])
 {

@@ -52,6 +52,7 @@ static const struct {
 	{"batch_size", 1, 4096},
 	{"lease_ms", 1, 86400000},
 	{"render_max", 1, 1 << 20},
+	{"mau_plan", 0, INT64_C(1000000000000)},
 	{"rate_limit", 1, 1000000000},
 	{"rate_limit_user", 0, 200000},
 };

@@ -28,6 +28,7 @@ struct err;
 	X(max_lateness, INT, "3600", 0,                                                        \
 		"seconds a schedule may be missed and still sent; 0: any")                     \
 	X(render_max, INT, "20000", 0, "bytes a rendered message may have")                    \
+	X(mau_plan, INT, "0", 0, "users of the plan: 3 campaign messages a month each, or 0")  \
 	X(rate_limit, INT, "600000", 0, "calls a minute of each operation and platform")       \
 	X(rate_limit_user, INT, "6000", 0, "the same by one user with a token of his, or 0")   \
 	X(rate_limits, STR, "", 0, "OPERATION:CALLS,… instead, e.g. SendMessage:1000")         \

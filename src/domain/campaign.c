@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "domain/bitset.h"
+#include "domain/capacity.h"
 #include "domain/channel.h"
 #include "domain/content.h"
 #include "domain/outcome.h"
@@ -367,11 +368,34 @@ check_start(
 	return true;
 }
 
+/* Outside the transaction, which others wait for; whoever is not a draft is not counted, and
+ * refused by the transaction. */
+static bool
+count_audience(struct db *db, const struct move *m, int64_t *n, struct err *e)
+{
+	struct campaign c;
+	struct bitset audience;
+	bool ok;
+
+	*n = 0;
+	if (!campaign_get(db, m->a, m->id, &c, e))
+		return false;
+	if (!campaign_is(&c, "draft"))
+		return true;
+	bitset_init(&audience);
+	ok = campaign_audience(db, m->a, &c, &audience, e);
+	if (ok)
+		*n = bitset_count(&audience);
+	bitset_fini(&audience);
+	return ok;
+}
+
 static bool
 start_tx(struct db *w, void *arg, struct err *e)
 {
 	struct move *m = arg;
 	struct campaign *c = m->out;
+	struct capacity *capacity = m->start->capacity;
 	int64_t now = clock_now_us(), changed, begins = now;
 
 	if (!campaign_get(w, m->a, m->id, c, e))
@@ -385,9 +409,13 @@ start_tx(struct db *w, void *arg, struct err *e)
 	c->stop_at = m->start->stop_at;
 	c->started_at = begins > now ? NO_TIME : now;
 	c->updated_at = now;
+	if (capacity != NULL &&
+		(!capacity_load(w, now, capacity, e) || !capacity_take(capacity, e)))
+		return false;
 	if (!db_exec(w, SQL_CAMPAIGN_START,
 		    ARGS(V_INT(c->no), V_TEXT(c->status), V_TIME(c->scheduled_for),
-			    V_TIME(c->stop_at), V_TIME(c->started_at), V_INT(now)),
+			    V_TIME(c->stop_at), V_TIME(c->started_at), V_INT(now),
+			    V_INT(capacity != NULL ? capacity->audience : 0)),
 		    NO_BULK, &changed, e))
 		return false;
 	return changed == 1 || fail(e, ERR_STALE, "campaign moved on");
@@ -399,6 +427,8 @@ campaign_start(struct db *db, struct arena *a, struct str id,
 {
 	struct move m = {a, id, start, out};
 
+	if (start->capacity != NULL && !count_audience(db, &m, &start->capacity->audience, e))
+		return false;
 	return db_write(db, start_tx, &m, e);
 }
 

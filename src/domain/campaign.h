@@ -22,6 +22,7 @@
 struct app;
 struct arena;
 struct bitset;
+struct capacity;
 struct content;
 struct db;
 struct err;
@@ -127,10 +128,14 @@ bool campaign_users(struct db *, struct arena *, const struct app *, const struc
 
 struct campaign_start {
 	int64_t scheduled_for, stop_at; /* NO_TIME: absent */
+	/* NULL: not limited.  Its limit is given; what the audience of this moment leaves of it
+	 * is told, also when it is too little. */
+	struct capacity *capacity;
 };
 
 /* Draft → in_progress, or scheduled when scheduled_for is ahead.  The audience is fixed and
- * the sending done by the engine: wake it.  Fails: INPUT, NOT_FOUND, STORE. */
+ * the sending done by the engine: wake it.  With a capacity the audience is counted, which can
+ * take seconds.  Fails: INPUT, NOT_FOUND, DENIED (capacity), STORE. */
 bool campaign_start(struct db *, struct arena *, struct str id, const struct campaign_start *,
 	struct campaign *out, struct err *e) MUST_USE;
 /* After its commit no further message of the campaign becomes visible (I-12).  Stopped and

@@ -220,7 +220,8 @@ ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result
 	if (!db_exec(w, SQL_TALLY_ADD, ARGS(V_INT(b->campaign)), &bulk, NULL, e) ||
 		!db_exec(w, SQL_CAMPAIGN_PROGRESS,
 			ARGS(V_INT(b->campaign), V_INT(b->n), V_INT(result->channels_created),
-				V_INT(now)),
+				V_INT(now), V_INT(counts[OUTCOME_SENT]),
+				V_INT(clock_month(now))),
 			NO_BULK, &changed, e))
 		return false;
 	*lost = changed != 1;

@@ -27,7 +27,8 @@ struct prepared {
 	size_t nmessages;
 	/* Derived channels to make. */
 	int64_t *new_no;
-	struct str *new_custom, *new_team;
+	struct str *new_custom;
+	struct str *new_team; /* NULL: they have none of their own */
 	size_t nnew;
 	/* Messages into channels that existed, as indexes; for sender_mode and show_channels.
 	 */

@@ -471,7 +471,8 @@ settle(struct preparing *q)
 	}
 	for (size_t i = 0; i < p->nnew; i++) {
 		p->new_custom[i] = text_of(q, q->custom[i]);
-		p->new_team[i] = text_of(q, q->team[i]);
+		if (p->new_team != NULL)
+			p->new_team[i] = text_of(q, q->team[i]);
 	}
 }
 
@@ -489,7 +490,8 @@ allocate(struct preparing *q, struct arena *a, size_t n)
 	p->extra = arena_array(a, n, sizeof(struct str));
 	p->new_no = arena_array(a, n, sizeof(int64_t));
 	p->new_custom = arena_array(a, n, sizeof(struct str));
-	p->new_team = arena_array(a, n, sizeof(struct str));
+	if (has_own_teams(q))
+		p->new_team = arena_array(a, n, sizeof(struct str));
 	p->old_channel = arena_array(a, n, sizeof(int64_t));
 	p->old_receiver = arena_array(a, n, sizeof(int64_t));
 	p->slow = arena_array(a, n, sizeof(struct slow_channel));

@@ -14,12 +14,13 @@
 static bool
 write_new_channels(struct db *w, const struct prepared *p, int64_t now, struct err *e)
 {
+	bool teamed = p->new_team != NULL;
 	struct col cols[] = {
 		COL_INTS(p->new_no), COL_TEXTS(p->new_custom), COL_TEXTS(p->new_team)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), p->nnew};
+	struct bulk bulk = {cols, teamed ? 3 : 2, p->nnew};
 
 	return p->nnew == 0 ||
-	       db_exec(w, SQL_BATCH_INSERT_CHANNELS,
+	       db_exec(w, teamed ? SQL_BATCH_INSERT_TEAMED : SQL_BATCH_INSERT_CHANNELS,
 		       ARGS(V_INT(p->sending->campaign.no), V_INT(now)), &bulk, NULL, e);
 }
 

@@ -82,6 +82,11 @@ FROM @rows(uid BIGINT) AS r
 SELECT COUNT(*) FROM @rows(channel BIGINT) AS r @probe(channels c ON c.no = r.channel)
 
 -- name: batch_insert_channels
+INSERT INTO channels (no, origin, created_at, custom)
+SELECT r.no, $1, $2, r.custom FROM @rows(no BIGINT, custom JSON) AS r
+
+-- The same when each has a team of its own; a column costs, so it is not part of the former.
+-- name: batch_insert_teamed
 INSERT INTO channels (no, origin, created_at, custom, team)
 SELECT r.no, $1, $2, r.custom, r.team FROM @rows(no BIGINT, custom JSON, team TEXT) AS r
 

@@ -46,7 +46,7 @@ SELECT outcome, n FROM tallies WHERE campaign = $1 ORDER BY outcome
 
 -- name: campaign_start
 UPDATE campaigns SET status = $2, scheduled_for = $3, stop_at = $4, started_at = $5,
-	updated_at = $6
+	updated_at = $6, reserved = $7
 WHERE no = $1 AND status = 'draft'
 
 -- name: campaign_stop
@@ -102,8 +102,18 @@ WHERE no = $1 AND status = 'in_progress' AND planned = 0
 UPDATE campaigns SET pending = pending - $2, channels_created = channels_created + $3,
 	status = CASE WHEN pending = $2 THEN 'completed' ELSE status END,
 	completed_at = CASE WHEN pending = $2 THEN $4 ELSE completed_at END,
-	updated_at = CASE WHEN pending = $2 THEN $4 ELSE updated_at END
+	updated_at = CASE WHEN pending = $2 THEN $4 ELSE updated_at END,
+	month_sent = CASE WHEN month < $6 THEN $5 ELSE month_sent + $5 END,
+	month = CASE WHEN month < $6 THEN $6 ELSE month END
 WHERE no = $1 AND status = 'in_progress' AND (stop_at IS NULL OR stop_at > $4)
+
+-- What is used of the message capacity in month $1 (domain/capacity.h); one statement, so that
+-- no batch is counted twice or not at all.
+-- name: capacity_used
+SELECT CAST(
+	(SELECT COALESCE(SUM(c.month_sent), 0) FROM campaigns c WHERE c.month = $1)
+	+ (SELECT COALESCE(SUM(CASE WHEN c.planned = 1 THEN c.pending ELSE c.reserved END), 0)
+		FROM campaigns c WHERE c.status IN ('scheduled', 'in_progress')) AS BIGINT)
 
 -- Listed users by id, from a position on; driven by the list.
 -- name: campaign_users_after

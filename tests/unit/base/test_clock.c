@@ -129,6 +129,37 @@ clocks_advance(void **state)
 	}
 }
 
+static void
+months(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t month;
+	} cases[] = {
+		{"1970-01-01T00:00:00Z", 1970 * 12},
+		{"1969-12-31T23:59:59.999999Z", 1969 * 12 + 11},
+		{"2024-02-29T23:59:59.999999Z", 2024 * 12 + 1},
+		{"2024-03-01T00:00:00Z", 2024 * 12 + 2},
+		{"2026-12-31T23:59:59.999999Z", 2026 * 12 + 11},
+		{"2027-01-01T00:00:00Z", 2027 * 12},
+		{"2027-01-01T00:30:00+01:00", 2026 * 12 + 11},
+		{"0001-01-01T00:00:00Z", 12},
+		{"9999-12-31T23:59:59Z", 9999 * 12 + 11},
+	};
+	int64_t us;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(clock_from_rfc3339(str_of(cases[i].text), &us));
+		assert_int_equal(clock_month(us), cases[i].month);
+	}
+	/* Each month begins where the one before ends. */
+	for (int64_t month = 1600 * 12; month < 2400 * 12; month++) {
+		assert_int_equal(clock_month(clock_month_begin(month)), month);
+		assert_int_equal(clock_month(clock_month_begin(month) - 1), month - 1);
+	}
+}
+
 int
 main(void)
 {
@@ -137,6 +168,7 @@ main(void)
 		cmocka_unit_test(impossible_texts_are_refused),
 		cmocka_unit_test(agrees_with_the_c_library),
 		cmocka_unit_test(times_out_of_range_print_as_the_nearest),
+		cmocka_unit_test(months),
 		cmocka_unit_test(clocks_advance),
 	};
 

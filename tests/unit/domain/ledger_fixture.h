@@ -16,7 +16,7 @@
 static inline int64_t
 started(struct fixture *f, const char *id)
 {
-	struct campaign_start now = {NO_TIME, NO_TIME};
+	struct campaign_start now = {.scheduled_for = NO_TIME, .stop_at = NO_TIME};
 	struct campaign_edit edit = {
 		.id = str_of(id),
 		.sender_id = STR("ann"),

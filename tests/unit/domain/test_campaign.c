@@ -86,7 +86,7 @@ static bool
 try_start(struct fixture *f, const char *id, int64_t scheduled_for, int64_t stop_at,
 	struct campaign *out, struct err *e)
 {
-	struct campaign_start s = {scheduled_for, stop_at};
+	struct campaign_start s = {.scheduled_for = scheduled_for, .stop_at = stop_at};
 
 	return campaign_start(f->db, &f->arena, str_of(id), &s, out, e);
 }

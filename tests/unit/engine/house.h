@@ -121,7 +121,7 @@ create(struct house *h, const char *body)
 static inline void
 start_at(struct house *h, const char *id, int64_t scheduled_for, int64_t stop_at)
 {
-	struct campaign_start start = {scheduled_for, stop_at};
+	struct campaign_start start = {.scheduled_for = scheduled_for, .stop_at = stop_at};
 	struct campaign c;
 	struct err e;
 
