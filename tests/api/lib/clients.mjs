@@ -43,7 +43,7 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
 
 const TIME_FIELDS = '(?:created|updated|deleted|deactivated|archived|pinned|read|stop|started|' +
 	'completed|stats_started|stats_completed|last_message|truncated)_at|scheduled_for|' +
-	'last_read|last_active|hide_messages_before|revoke_tokens_issued_before';
+	'last_read|last_active|hide_messages_before|revoke_tokens_issued_before|resets_at';
 const EVERY_TIME = new RegExp(`"(${TIME_FIELDS})":("[^"]*"|[^",}\\]]+)`, 'g');
 const RFC3339 = /^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"$/;
 const NANOSECONDS = /^[1-9]\d{15,18}$/;
