@@ -132,6 +132,16 @@ place(struct db *w, struct arena *a, const struct channel_spec *s, int64_t *no, 
 	return true;
 }
 
+/* What keeps stored cids unique; p == NULL: none is stored. */
+static bool
+insert_cid(struct db *w, struct str cid, int64_t no, struct err *e)
+{
+	struct col cols[] = {COL_TEXTS(&cid), COL_INTS(&no)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 1};
+
+	return cid.p == NULL || db_exec(w, SQL_CHANNEL_IDS_INSERT, NO_ARGS, &bulk, NULL, e);
+}
+
 static bool
 insert_members(struct db *w, struct arena *a, int64_t no, const struct channel_spec *s,
 	int64_t only, struct err *e)
@@ -397,12 +407,13 @@ channel_create(
 		if (!copy_origin(w, a, s, &team, &custom, e))
 			return false;
 	}
-	if (!db_exec(w, SQL_CHANNEL_INSERT,
-		    ARGS(V_INT(*no), V_INT(origin), V_INT(s->created_at), V_TEXT(cid),
-			    origin == 0 ? V_INT(s->creator) : V_NULL, V_TEXT(team),
-			    V_TEXT(custom), s->frozen ? V_INT(1) : V_NULL,
-			    s->disabled ? V_INT(1) : V_NULL),
-		    NO_BULK, NULL, e))
+	if (!insert_cid(w, cid, *no, e) ||
+		!db_exec(w, SQL_CHANNEL_INSERT,
+			ARGS(V_INT(*no), V_INT(origin), V_INT(s->created_at), V_TEXT(cid),
+				origin == 0 ? V_INT(s->creator) : V_NULL, V_TEXT(team),
+				V_TEXT(custom), s->frozen ? V_INT(1) : V_NULL,
+				s->disabled ? V_INT(1) : V_NULL),
+			NO_BULK, NULL, e))
 		return false;
 	return !rows || insert_members(w, a, *no, s, only, e);
 }

@@ -89,7 +89,9 @@ sqlite_run(struct db *db, const char *sql, struct err *e)
 	struct sqlite_db *d = of(db);
 	int rc = sqlite3_exec(d->h, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK || fail_sqlite(d, rc, sql, e);
+	/* A script would be longer than the reason. */
+	return rc == SQLITE_OK ||
+	       fail_sqlite(d, rc, strchr(sql, '\n') == NULL ? sql : "store", e);
 }
 
 /* ---- statements ------------------------------------------------------------------ */

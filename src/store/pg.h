@@ -126,6 +126,10 @@ bool pg_type_is_known(Oid type);
 
 /* ---- pg_migrate.c ------------------------------------------------------------------- */
 
+/* Appends schema step ${version} (1 … sql_nsteps) in PostgreSQL's words; nothing when it is not
+ * for this engine. */
+void pg_schema_step(int version, struct buf *out);
+
 /* Checks version and encoding of the server, and brings the schema to the newest step; of
  * several processes that try, one does it.  Fails: STORE. */
 bool pg_migrate(struct pg_db *d, struct err *e) MUST_USE;

@@ -18,9 +18,11 @@ static const struct schema_word words[] = {
 	{STR_INIT(" TEXT"), STR_INIT(" TEXT COLLATE \"C\"")},
 };
 
-static void
-translate(struct str sql, struct buf *out)
+void
+pg_schema_step(int version, struct buf *out)
 {
+	struct str sql = str_of(sql_steps[version - 1].pg);
+
 	/* Written for PostgreSQL alone: as it stands. */
 	if (str_starts(sql, STR("-- only:")))
 		buf_str(out, sql);
@@ -114,8 +116,7 @@ step_apply(struct pg_db *d, int version, struct err *e)
 		"CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL);"
 		"INSERT INTO schema_version VALUES (%d);",
 		version);
-	if (sql_steps[version - 1].pg != NULL)
-		translate(str_of(sql_steps[version - 1].pg), &sql);
+	pg_schema_step(version, &sql);
 	buf_str(&sql, STR("; COMMIT"));
 	buf_char(&sql, '\0');
 	ok = pg_run(d, sql.p, e);

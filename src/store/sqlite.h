@@ -4,11 +4,16 @@
 
 #include "base/macros.h"
 
+struct buf;
 struct db;
 struct err;
 
 /* Runs SQL text without results on a connection.  Fails: STORE. */
 bool sqlite_run(struct db *db, const char *sql, struct err *e) MUST_USE;
+
+/* Appends schema step ${version} (1 … sql_nsteps) in SQLite's words; nothing when it is not for
+ * this engine. */
+void sqlite_schema_step(int version, struct buf *out);
 
 /* Brings the schema to the newest step, each step in a transaction of its own.  Fails: STORE
  * (newer than the program, not a Fanfare store, or the step's own failure). */

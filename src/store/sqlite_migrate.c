@@ -48,6 +48,12 @@ version_get(struct db *db, int64_t *version, struct err *e)
 	return rows_end(&r, e);
 }
 
+void
+sqlite_schema_step(int version, struct buf *out)
+{
+	schema_translate(str_of(sql_steps[version - 1].sqlite), words, ARRAY_LEN(words), out);
+}
+
 static bool
 step_apply(struct db *db, int64_t version, struct err *e)
 {
@@ -58,9 +64,7 @@ step_apply(struct db *db, int64_t version, struct err *e)
 	buf_init(&sql, NULL, 16384);
 	buf_printf(
 		&sql, "BEGIN IMMEDIATE; INSERT INTO schema_version VALUES (%d);", (int)version);
-	if (sql_steps[version - 1].sqlite != NULL)
-		schema_translate(
-			str_of(sql_steps[version - 1].sqlite), words, ARRAY_LEN(words), &sql);
+	sqlite_schema_step((int)version, &sql);
 	buf_char(&sql, '\0');
 	ok = sqlite_run(db, sql.p, e) && sqlite_run(db, "COMMIT", e);
 	if (!ok && !sqlite_run(db, "ROLLBACK", &ignored))

@@ -232,10 +232,25 @@ class Planted(unittest.TestCase):
         self.found("phantom")
 
     def test_two_channels_of_one_cid(self):
-        self.db.execute("DROP INDEX channels_cid")
-        for no in (1 << 32, 2 << 32):
-            self.change("INSERT INTO channels (no, origin, created_at, cid) VALUES (?, 0, 1, 'messaging:x')", no)
-        self.found("dup")
+        self.explicit_channel(1 << 32)
+        self.change("INSERT INTO channels (no, origin, created_at, cid) VALUES (?, 0, 1, 'messaging:x')", 2 << 32)
+        self.found("dup", "damaged")
+
+    # ---- directories --------------------------------------------------------------------
+
+    def explicit_channel(self, no):
+        self.change("INSERT INTO channels (no, origin, created_at, cid) VALUES (?, 0, 1, 'messaging:x')", no)
+        self.change("INSERT INTO channel_ids (cid, no) VALUES ('messaging:x', ?)", no)
+        self.assertTrue(self.audit().clean)
+
+    def test_channel_not_in_its_directory(self):
+        self.explicit_channel(1 << 32)
+        self.change("DELETE FROM channel_ids")
+        self.found("damaged")
+
+    def test_directory_that_leads_nowhere(self):
+        self.change("INSERT INTO channel_ids (cid, no) VALUES ('messaging:x', ?)", 1 << 32)
+        self.found("damaged")
 
     # ---- the audience (I-2) -------------------------------------------------------------
 

@@ -17,6 +17,8 @@ import tempfile
 FAULTS = ("lost", "dup", "phantom", "counter_mismatch", "nonterminal", "orphan_channel", "damaged")
 SENT = 1
 FORM_BITS = 12
+# (directory, text, key, table): where a text id stands once, and the row that has it.
+DIRECTORIES = (("channel_ids", "cid", "no", "channels"),)
 
 
 def varint(blob, at):
@@ -202,6 +204,16 @@ class Audit:
             WHERE cid IS NOT NULL""").fetchone()[0]
         if n:
             self.fault("dup", f"{n} channels of equal cid", n)
+        for names in DIRECTORIES:
+            self.directory(*names)
+
+    def directory(self, directory, text, key, table):
+        """Every row that has the text is led to by it, and every text leads to such a row."""
+        for rows, others, where in ((table, directory, f"x.{text} IS NOT NULL AND"), (directory, table, "")):
+            n = self.db.execute(f"""SELECT COUNT(*) FROM {rows} x WHERE {where} NOT EXISTS (SELECT 1 FROM {others} y
+                WHERE y.{text} = x.{text} AND y.{key} = x.{key})""").fetchone()[0]
+            if n:
+                self.fault("damaged", f"{n} rows of {rows} without their row of {others}", n)
 
 
 def main():

@@ -8,7 +8,7 @@ import sys
 
 import pg
 
-TABLES = ("counters", "users", "campaigns", "tallies", "batches", "forms", "channels", "messages")
+TABLES = ("counters", "users", "campaigns", "tallies", "batches", "forms", "channels", "messages", "channel_ids")
 csv.field_size_limit(sys.maxsize)
 
 

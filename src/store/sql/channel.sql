@@ -10,7 +10,7 @@ SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
        p.sender, p.sender_mode, p.sender_visibility
 FROM channels c
 @left_probe(campaigns p ON p.no = c.origin)
-WHERE c.cid = $1
+WHERE c.no = (SELECT i.no FROM channel_ids i WHERE i.cid = $1)
 
 -- name: channel_by_nos
 SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
@@ -26,6 +26,11 @@ FROM @rows(no BIGINT) AS r @probe(channels c ON c.no = r.no)
 -- name: channel_insert
 INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen, disabled)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- For each row of channels that has a cid; first, so that a cid taken is told before anything
+-- else is written.
+-- name: channel_ids_insert
+INSERT INTO channel_ids (cid, no) SELECT r.cid, r.no FROM @rows(cid TEXT, no BIGINT) AS r
 
 -- name: channel_template
 SELECT channel_template, team FROM campaigns WHERE no = $1

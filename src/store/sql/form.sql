@@ -33,4 +33,4 @@ UPDATE forms SET shadowed = 1 WHERE form = $1 AND shadowed = 0
 -- name: form_explicit
 SELECT COUNT(*), COALESCE(MAX(x.fits), 0)
 FROM (SELECT CASE WHEN substr(cid, length(cid) - length($3) + 1) = $3 THEN 1 ELSE 0 END AS fits
-      FROM channels WHERE cid >= $1 AND cid < $2 LIMIT $4) AS x
+      FROM channel_ids WHERE cid >= $1 AND cid < $2 LIMIT $4) AS x

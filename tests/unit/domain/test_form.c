@@ -129,8 +129,8 @@ explicit_channels_shadow_a_new_form(void **state)
 	struct form form;
 	struct err e;
 
-	sql_script(f, "INSERT INTO channels (no, origin, created_at, cid) VALUES "
-		      "(4096, 0, 1, 'messaging:late-ann'), (8192, 0, 1, 'team:x-zoe')");
+	sql_script(f, "INSERT INTO channel_ids (cid, no) VALUES "
+		      "('messaging:late-ann', 4096), ('team:x-zoe', 8192)");
 	must(form_get(f->db, &f->arena, affix(f, "", "-ann"), &form, &e), &e);
 	assert_true(form.shadowed);
 	must(form_get(f->db, &f->arena, affix(f, "", "-zoe"), &form, &e), &e);
