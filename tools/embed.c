@@ -7,7 +7,8 @@
  * an engine that would gather them first must fetch in pieces.
  *
  * Rewritten per engine: "@rows(a BIGINT, b TEXT)" (bulk input), "@probe(users u ON …)" and
- * "@left_probe(…)" (joins of such rows with what an index finds), "@skip_locked" (claims), and
+ * "@left_probe(…)" (joins of such rows with what an index finds), "@in(SELECT …)" (keys that drive
+ * the look-up, whatever PostgreSQL knows of the table), "@skip_locked" (claims), and
  * for SQLite "$1" → "?1", since SQLite numbers $n by first appearance. */
 #include <ctype.h>
 #include <stdarg.h>
@@ -219,7 +220,7 @@ static char *
 translate(const char *sql, enum engine engine)
 {
 	struct text out = {0};
-	int params = highest_param(sql);
+	int params = highest_param(sql), depth = 0, in_depth = -1;
 	bool quoted = false;
 
 	adds(&out, "");
@@ -241,6 +242,16 @@ translate(const char *sql, enum engine engine)
 			s = expand_probe(s + 7, engine, false, &out);
 		} else if (strncmp(s, "@left_probe(", 12) == 0) {
 			s = expand_probe(s + 12, engine, true, &out);
+		} else if (strncmp(s, "@in(", 4) == 0) {
+			if (in_depth >= 0)
+				die("@in: inside of another one at: %.40s", s);
+			adds(&out, engine == PG ? "= ANY (ARRAY(" : "IN (");
+			in_depth = depth++;
+			s += 4;
+		} else if (*s == ')' && --depth == in_depth) {
+			adds(&out, engine == PG ? "))" : ")");
+			in_depth = -1;
+			s++;
 		} else if (strncmp(s, "@skip_locked", 12) == 0) {
 			adds(&out, engine == PG ? "FOR UPDATE SKIP LOCKED" : "");
 			s += 12;
@@ -248,6 +259,7 @@ translate(const char *sql, enum engine engine)
 			adds(&out, "?");
 			s++;
 		} else {
+			depth += *s == '(';
 			add(&out, s++, 1);
 		}
 	}

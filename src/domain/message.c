@@ -323,6 +323,9 @@ send(struct db *w, void *arg, struct err *e)
 	if (!check_parent(w, s, e) || !check_poll(w, d, e) ||
 		!db_take(w, COUNTER_MESSAGE, 1, &key, e))
 		return false;
+	if (d->id.p != NULL && !db_exec(w, SQL_MESSAGE_IDS_INSERT,
+				       ARGS(V_TEXT(d->id), V_INT(key)), NO_BULK, NULL, e))
+		return false;
 	if (!db_exec(w, SQL_MESSAGE_INSERT,
 		    ARGS(V_INT(key), V_INT(c->no), V_INT(now), V_TEXT(d->text),
 			    V_INT(d->author), V_TEXT(d->id), V_TEXT(s->extra)),

@@ -300,11 +300,10 @@ append_order(const struct page *p, struct buf *sql)
 {
 	buf_str(sql, STR(" ORDER BY "));
 	for (size_t i = 0; i < p->nkeys; i++) {
-		bool is_tie = i + 1 == p->nkeys;
 		const char *nulls = is_descending(p, i) ? " NULLS LAST" : " NULLS FIRST";
 
 		/* Said only where it matters: PostgreSQL does not find an index by it. */
-		if (is_tie || p->keys[i].never_null)
+		if (p->keys[i].never_null)
 			nulls = "";
 		buf_printf(sql, "%s%s%s%s", i > 0 ? ", " : "", p->keys[i].sql,
 			is_descending(p, i) ? " DESC" : " ASC", nulls);

@@ -222,7 +222,8 @@ treat_messages(struct purge_job *j, const struct purge_user *u, struct purge_key
 	case PURGE_EMPTY:
 		return purge_do(j, SQL_PURGE_EMPTY_MESSAGES, ARGS(V_INT(u->stamp)), keys);
 	case PURGE_REMOVE:
-		return purge_do(j, SQL_PURGE_REMOVE_MESSAGES, NO_ARGS, keys);
+		return purge_do(j, SQL_PURGE_REMOVE_MESSAGE_IDS, NO_ARGS, keys) &&
+		       purge_do(j, SQL_PURGE_REMOVE_MESSAGES, NO_ARGS, keys);
 	case PURGE_SHOW:
 		return purge_do(j, SQL_PURGE_SHOW_MESSAGES, ARGS(V_INT(u->stamp)), keys);
 	default:

@@ -17,8 +17,8 @@
 	"s.all_sender_channels, s.size, s.size_due, s.created_at, s.updated_at, s.deleted_at"
 
 /* What a filter, or all_users, can find.  The plus keeps the order of the table. */
-#define MEMBERS                                                                 \
-	"users u WHERE +u.created_at IS NOT NULL AND u.deleted_at IS NULL AND " \
+#define MEMBERS                                                   \
+	"+u.created_at IS NOT NULL AND u.deleted_at IS NULL AND " \
 	"u.deactivated_at IS NULL"
 
 static const struct filter_field fields[] = {
@@ -325,17 +325,17 @@ segment_query(struct db *db, struct arena *a, const struct app *app, const struc
 /* ---- members --------------------------------------------------------------------- */
 
 bool
-segment_members_sql(struct db *db, struct arena *a, const struct segment *s, struct buf *sql,
-	struct filter_params *params, struct err *e)
+segment_members_sql(struct db *db, struct arena *a, const struct segment *s, enum user_way way,
+	struct buf *sql, struct filter_params *params, struct err *e)
 {
+	struct filter_schema of_users;
 	json_t *filter = NULL;
 
-	buf_str(sql, STR(MEMBERS));
-	if (s->filter.p == NULL)
-		return true;
-	buf_str(sql, STR(" AND "));
-	return jr_parse(a, s->filter, &filter, e) &&
-	       filter_sql(db, a, filter, &user_filter, sql, params, e);
+	if (s->filter.p != NULL && !jr_parse(a, s->filter, &filter, e))
+		return false;
+	of_users = user_from(db, a, filter, way, sql);
+	buf_str(sql, STR(" WHERE " MEMBERS " AND "));
+	return filter_sql(db, a, filter, &of_users, sql, params, e);
 }
 
 static bool
@@ -348,7 +348,7 @@ query_members(struct db *db, struct arena *a, const struct segment *s, const cha
 	filter_params_init(&params, a);
 	buf_init(&sql, a, 1024);
 	buf_printf(&sql, "SELECT %s FROM ", columns);
-	return segment_members_sql(db, a, s, &sql, &params, e) &&
+	return segment_members_sql(db, a, s, USERS_BY_FILTER, &sql, &params, e) &&
 	       db_query_text(db, buf_view(&sql), (struct args){params.v, params.n}, rows, e);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "base/str.h"
+#include "domain/user.h"
 
 struct arena;
 struct buf;
@@ -17,6 +18,7 @@ struct segment;
 bool segment_get_to_change(struct db *w, struct arena *, struct str id, struct segment *out,
 	struct err *) MUST_USE;
 
-/* Appends "users u WHERE …" for the members of a segment that is not a list. */
-bool segment_members_sql(struct db *, struct arena *, const struct segment *, struct buf *sql,
-	struct filter_params *, struct err *) MUST_USE;
+/* Appends what stands behind FROM for the members of a segment that is not a list, with the
+ * aliases of user_from(). */
+bool segment_members_sql(struct db *, struct arena *, const struct segment *, enum user_way,
+	struct buf *sql, struct filter_params *, struct err *) MUST_USE;

@@ -28,14 +28,14 @@
 #define ABOVE_ALL_IDS  "~"  /* ids are of [A-Za-z0-9@_-] */
 
 static const struct filter_field fields[] = {
-	{"target_id", FILTER_TEXT, OP_EQ | OP_RANGE | OP_IN, "u.id", FILTER_NEVER_NULL},
+	{"target_id", FILTER_TEXT, OP_EQ | OP_RANGE | OP_IN, "i.id", FILTER_NEVER_NULL},
 };
 
 static const struct filter_schema schema = {
 	.subject = "target",
 	.fields = fields,
 	.n = ARRAY_LEN(fields),
-	.tie = "u.id",
+	.tie = "i.id",
 };
 
 /* ---- which ids a filter lets through --------------------------------------------- */
@@ -626,14 +626,14 @@ query_dynamic(struct db *db, const struct app *app, const struct page_ask *ask,
 		.name = LIST_NAME,
 		.scope = t->segment->id,
 		.schema = &schema,
-		.columns = "u.uid, u.id",
+		.columns = "i.uid, i.id",
 		.default_field = "target_id",
 	};
 	struct buf from;
 
 	filter_params_init(&params, t->a);
 	buf_init(&from, t->a, 1024);
-	if (!segment_members_sql(db, t->a, t->segment, &from, &params, e))
+	if (!segment_members_sql(db, t->a, t->segment, USERS_BY_ID, &from, &params, e))
 		return false;
 	buf_char(&from, '\0');
 	list.from_where = from.p;

@@ -123,7 +123,7 @@ is_found_by(struct db *db, struct arena *a, const struct segment *s, int64_t uid
 	filter_params_init(&params, a);
 	buf_init(&sql, a, 1024);
 	buf_str(&sql, STR("SELECT u.uid FROM "));
-	if (!segment_members_sql(db, a, s, &sql, &params, e))
+	if (!segment_members_sql(db, a, s, USERS_BY_UID, &sql, &params, e))
 		return false;
 	buf_printf(&sql, " AND u.uid = $%d", filter_param(&params, V_INT(uid)));
 	if (!db_query_text(db, buf_view(&sql), (struct args){params.v, params.n}, &rows, e))

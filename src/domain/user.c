@@ -35,6 +35,75 @@ const struct filter_schema user_filter = {
 	.tie = "u.uid",
 };
 
+/* ---- where a query begins ------------------------------------------------------------ */
+
+/* Of the conditions on an id those that an index of ids can answer. */
+static bool
+finds_ids(const json_t *value)
+{
+	static const char *const finding[] = {"$eq", "$in", "$gt", "$gte", "$lt", "$lte"};
+
+	if (!json_is_object(value))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(finding); i++)
+		if (json_object_get(value, finding[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* Whether nobody matches but by an id that the filter names or bounds. */
+static bool
+requires_id(const json_t *filter, int depth)
+{
+	const json_t *id = json_object_get(filter, "id"), *part;
+	const json_t *all = json_object_get(filter, "$and"),
+		     *any = json_object_get(filter, "$or");
+	size_t i, n = 0;
+
+	if (depth > FILTER_MAX_DEPTH)
+		return false;
+	if (id != NULL && finds_ids(id))
+		return true;
+	json_array_foreach(all, i, part)
+	{
+		if (requires_id(part, depth + 1))
+			return true;
+	}
+	json_array_foreach(any, i, part) n += requires_id(part, depth + 1);
+	return n > 0 && n == json_array_size(any);
+}
+
+/* The fields where ids are those of the directory. */
+static const struct filter_field *
+directory_fields(struct arena *a)
+{
+	struct filter_field *out = arena_array(a, ARRAY_LEN(fields), sizeof(*out));
+
+	memcpy(out, fields, sizeof(fields));
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (strcmp(out[i].sql, "u.id") == 0)
+			out[i].sql = "i.id";
+	return out;
+}
+
+struct filter_schema
+user_from(struct db *db, struct arena *a, const json_t *filter, enum user_way way,
+	struct buf *sql)
+{
+	struct filter_schema out = user_filter;
+
+	if (way == USERS_BY_UID || (way == USERS_BY_FILTER && !requires_id(filter, 1))) {
+		buf_str(sql, STR("users u"));
+		return out;
+	}
+	buf_str(sql, STR("user_ids i"));
+	db_probe(db, sql, "users", "u", "u.uid = i.uid");
+	out.fields = directory_fields(a);
+	return out;
+}
+
+/* ---- rows ---------------------------------------------------------------------------- */
+
 static struct str
 copy(struct arena *a, struct str s)
 {
@@ -123,26 +192,34 @@ user_by_uids(struct db *db, struct arena *a, const int64_t *uids, size_t n, stru
 	return rows_end(&rows, e) && arena_check(a, e);
 }
 
-static bool
-query_text(struct db *db, struct arena *a, const struct user_query *q, struct buf *sql,
+bool
+user_query_sql(struct db *db, struct arena *a, const struct user_query *q, struct buf *sql,
 	struct filter_params *params, struct err *e)
 {
 	struct filter_sort sorts[FILTER_MAX_SORTS];
+	enum user_way way = USERS_BY_FILTER;
+	struct filter_schema schema;
 	size_t nsorts;
 
-	buf_str(sql, STR("SELECT " USER_SELECT " FROM users u WHERE " LIVE " AND "));
+	if (!filter_read_sort(q->sort, &user_filter, sorts, &nsorts, e))
+		return false;
+	if (nsorts > 0 && strcmp(sorts[0].field->name, "id") == 0)
+		way = USERS_BY_ID;
+	buf_str(sql, STR("SELECT " USER_SELECT " FROM "));
+	schema = user_from(db, a, q->filter, way, sql);
+	buf_str(sql, STR(" WHERE " LIVE " AND "));
 	if (!q->include_deactivated)
 		buf_str(sql, STR("u.deactivated_at IS NULL AND "));
 	if (q->without_team)
 		buf_str(sql, STR("u.teams IS NULL AND "));
-	if (!filter_sql(db, a, q->filter, &user_filter, sql, params, e) ||
-		!filter_read_sort(q->sort, &user_filter, sorts, &nsorts, e))
+	if (!filter_sql(db, a, q->filter, &schema, sql, params, e) ||
+		!filter_read_sort(q->sort, &schema, sorts, &nsorts, e))
 		return false;
 	buf_str(sql, STR(" ORDER BY "));
 	if (nsorts == 0)
 		buf_str(sql, STR("u.created_at DESC, u.uid DESC"));
 	else
-		filter_order(db, sql, params, &user_filter, sorts, nsorts);
+		filter_order(db, sql, params, &schema, sorts, nsorts);
 	buf_printf(sql, " LIMIT %lld OFFSET %lld", (long long)q->limit, (long long)q->offset);
 	return true;
 }
@@ -159,7 +236,7 @@ user_query(struct db *db, struct arena *a, const struct user_query *q, struct us
 
 	filter_params_init(&params, a);
 	buf_init(&sql, a, 1024);
-	if (!query_text(db, a, q, &sql, &params, e) ||
+	if (!user_query_sql(db, a, q, &sql, &params, e) ||
 		!db_query_text(db, buf_view(&sql), (struct args){params.v, params.n}, &rows, e))
 		return false;
 	while (rows_next(&rows) && count < (size_t)q->limit)

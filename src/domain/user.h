@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "domain/filter.h"
 
 struct arena;
 struct db;
 struct err;
-struct filter_schema;
 
 /* A user's record; strings in the arena of the call that loaded it. */
 struct user {
@@ -106,6 +106,20 @@ struct user_query {
 };
 bool user_query(struct db *, struct arena *, const struct user_query *, struct user **out,
 	size_t *n, struct err *) MUST_USE;
+/* The statement that user_query would run, for looking at its plan. */
+bool user_query_sql(struct db *, struct arena *, const struct user_query *, struct buf *sql,
+	struct filter_params *, struct err *) MUST_USE;
 
 /* Fields and operators of user filters, over alias u (also for segments). */
 extern const struct filter_schema user_filter;
+
+/* How a composed query finds users: by an index of ids, or without one. */
+enum user_way {
+	USERS_BY_FILTER, /* by id when nobody matches but by an id that is named or bounded */
+	USERS_BY_ID,     /* in the order of ids */
+	USERS_BY_UID     /* the caller knows their keys, or wants no order */
+};
+/* Appends what stands behind FROM: users as alias u; by id, the directory as i in front of
+ * them.  Returns the schema for filters and sorts over it. */
+struct filter_schema
+user_from(struct db *, struct arena *, const json_t *filter, enum user_way, struct buf *sql);

@@ -107,6 +107,31 @@ find_leads(const struct str *ids, size_t n, struct user_numbers *u)
 	return nnew;
 }
 
+/* Ids that are new, in byte order, with their keys. */
+static bool
+insert_ids(struct db *w, struct arena *a, const struct str *ids, size_t n,
+	const struct user_numbers *u, struct err *e)
+{
+	struct arena_mark mark = arena_mark(a);
+	struct str *new_ids = arena_array(a, u->nnew, sizeof(*new_ids));
+	int64_t *new_uids = arena_array(a, u->nnew, sizeof(*new_uids));
+	struct col cols[] = {COL_INTS(new_uids), COL_TEXTS(new_ids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 0};
+	bool ok;
+
+	for (size_t k = 0; k < n; k++) {
+		uint32_t i = u->order[k];
+
+		if (u->lead[i] != i || u->uids[i] < u->first_new)
+			continue;
+		new_ids[bulk.nrows] = ids[i];
+		new_uids[bulk.nrows++] = u->uids[i];
+	}
+	ok = db_exec(w, SQL_USER_IDS_INSERT, NO_ARGS, &bulk, NULL, e);
+	arena_rewind(a, mark);
+	return ok;
+}
+
 bool
 user_number(struct db *w, struct arena *a, const struct str *ids, size_t n, bool by_input,
 	struct user_numbers *out, struct err *e)
@@ -133,7 +158,7 @@ user_number(struct db *w, struct arena *a, const struct str *ids, size_t n, bool
 		if (out->uids[i] == 0)
 			out->uids[i] = out->lead[i] == i ? next++ : out->uids[out->lead[i]];
 	}
-	return true;
+	return insert_ids(w, a, ids, n, out, e);
 }
 
 bool

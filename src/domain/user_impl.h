@@ -23,7 +23,8 @@ struct user_numbers {
 	size_t nnew;
 };
 
-/* New ids get their keys in order of input, or in byte order.  Only inside db_write. */
+/* New ids get their keys in order of input, or in byte order, and stand in the directory; the
+ * caller makes their rows of users.  Only inside db_write.  Fails: STORE. */
 bool user_number(struct db *w, struct arena *, const struct str *ids, size_t n, bool by_input,
 	struct user_numbers *out, struct err *) MUST_USE;
 

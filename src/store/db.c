@@ -236,3 +236,9 @@ db_json_order(
 {
 	db->driver->json_order(sql, column, key_param, descending);
 }
+
+void
+db_probe(struct db *db, struct buf *sql, const char *table, const char *alias, const char *on)
+{
+	db->driver->probe(sql, table, alias, on);
+}

@@ -4,8 +4,9 @@
  * tools/embed turns `-- name: user_get` into SQL_USER_GET.  Parameters are $1 … $n and are
  * given in that order.  A struct db is used by one thread at a time.
  *
- * Dialect differences live in five places: `-- only:` blocks, `@rows(…)` (bulk input),
- * the claim suffix, JSON access in filters (db_json_*), and the schema's type words. */
+ * Dialect differences live in five places: `-- only:` blocks, `@rows(…)` and `@probe(…)` (bulk
+ * input, and what is looked up for it), the claim suffix, the words of composed SQL
+ * (db_json_cmp, db_probe), and the schema's type words. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -214,7 +215,7 @@ enum counter {
 /* Takes ${n} numbers; *first is the lowest.  Only inside db_write. */
 bool db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e) MUST_USE;
 
-/* ---- dialect, for the filter compiler -------------------------------------------- */
+/* ---- dialect, for SQL composed at run time --------------------------------------- */
 
 /* Appends an SQL boolean that compares the value at ${path} (a dotted path of keys, bound
  * at $path_param) of the JSON column ${column} by ${op} with the JSON text bound at
@@ -228,3 +229,8 @@ void db_json_cmp(struct db *db, struct buf *sql, const char *column, const char 
  */
 void db_json_order(
 	struct db *db, struct buf *sql, const char *column, int key_param, bool descending);
+/* Appends to a FROM list a join with the row of ${table} that is looked up by ${on} for each
+ * row so far, as @probe does in named statements: never the other way round, whatever the
+ * engine thinks of the tables (docs/decisions/007-plans-that-do-not-flip.md). */
+void
+db_probe(struct db *db, struct buf *sql, const char *table, const char *alias, const char *on);

@@ -397,6 +397,14 @@ pg_json_order(struct buf *sql, const char *column, int key_param, bool descendin
 		kind, turn, kind, value, value, turn, kind, value, turn);
 }
 
+/* A sub-query that cannot be merged is run row by row. */
+static void
+pg_probe(struct buf *sql, const char *table, const char *alias, const char *on)
+{
+	buf_printf(sql, " JOIN LATERAL (SELECT * FROM %s %s WHERE %s OFFSET 0) AS %s ON true",
+		table, alias, on, alias);
+}
+
 static void
 pg_set_deadline(struct db *db, int64_t mono_us)
 {
@@ -631,4 +639,5 @@ const struct driver driver_pg = {
 	.row_null = pg_row_null,
 	.json_cmp = pg_json_cmp,
 	.json_order = pg_json_order,
+	.probe = pg_probe,
 };

@@ -305,6 +305,13 @@ sqlite_json_cmp(
 		sql, "fan_json_cmp(%s, $%d, '%s', $%d)", column, path_param, op, value_param);
 }
 
+/* SQLite takes CROSS JOIN for an order. */
+static void
+sqlite_probe(struct buf *sql, const char *table, const char *alias, const char *on)
+{
+	buf_printf(sql, " CROSS JOIN %s %s ON %s", table, alias, on);
+}
+
 /* ---- transactions ---------------------------------------------------------------- */
 
 static bool
@@ -517,4 +524,5 @@ const struct driver driver_sqlite = {
 	.row_null = sqlite_row_null,
 	.json_cmp = sqlite_json_cmp,
 	.json_order = sqlite_json_order,
+	.probe = sqlite_probe,
 };

@@ -38,6 +38,7 @@ struct driver {
 	void (*json_cmp)(struct buf *sql, const char *column, const char *op, int path_param,
 		int value_param);
 	void (*json_order)(struct buf *sql, const char *column, int key_param, bool descending);
+	void (*probe)(struct buf *sql, const char *table, const char *alias, const char *on);
 };
 
 struct store {

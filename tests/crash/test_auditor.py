@@ -248,9 +248,20 @@ class Planted(unittest.TestCase):
         self.change("DELETE FROM channel_ids")
         self.found("damaged")
 
+    def test_user_not_in_his_directory(self):
+        self.change("DELETE FROM user_ids WHERE id = 'ghost'")
+        self.found("damaged")
+
+    def test_directory_that_leads_to_another(self):
+        self.change("UPDATE user_ids SET uid = (SELECT uid FROM users WHERE id = 'sender') WHERE id = 'ghost'")
+        audit = self.audit()
+        self.assertEqual(audit.faults, dict.fromkeys(FAULTS, 0) | {"damaged": 2}, audit.notes)
+
     def test_directory_that_leads_nowhere(self):
         self.change("INSERT INTO channel_ids (cid, no) VALUES ('messaging:x', ?)", 1 << 32)
-        self.found("damaged")
+        self.change("INSERT INTO message_ids (id, key) VALUES ('x', 1)")
+        audit = self.audit()
+        self.assertEqual(audit.faults, dict.fromkeys(FAULTS, 0) | {"damaged": 2}, audit.notes)
 
     # ---- the audience (I-2) -------------------------------------------------------------
 
@@ -264,6 +275,7 @@ class Planted(unittest.TestCase):
 
     def test_target_not_in_the_plan(self):
         self.change("INSERT INTO users (uid, id) VALUES (999, 'forgotten')")
+        self.change("INSERT INTO user_ids (id, uid) VALUES ('forgotten', 999)")
         self.found("lost", expected={"derived": TARGETS | {"forgotten"}})
 
     def test_recipient_who_is_no_target(self):

@@ -18,7 +18,8 @@ FAULTS = ("lost", "dup", "phantom", "counter_mismatch", "nonterminal", "orphan_c
 SENT = 1
 FORM_BITS = 12
 # (directory, text, key, table): where a text id stands once, and the row that has it.
-DIRECTORIES = (("channel_ids", "cid", "no", "channels"),)
+DIRECTORIES = (("user_ids", "id", "uid", "users"), ("channel_ids", "cid", "no", "channels"),
+               ("message_ids", "id", "key", "messages"))
 
 
 def varint(blob, at):

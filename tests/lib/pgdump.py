@@ -8,7 +8,8 @@ import sys
 
 import pg
 
-TABLES = ("counters", "users", "campaigns", "tallies", "batches", "forms", "channels", "messages", "channel_ids")
+TABLES = ("counters", "users", "campaigns", "tallies", "batches", "forms", "channels", "messages",
+          "user_ids", "channel_ids", "message_ids")
 csv.field_size_limit(sys.maxsize)
 
 

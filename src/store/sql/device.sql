@@ -30,4 +30,4 @@ ORDER BY r.ord, d.created_at, d.id
 DELETE FROM devices WHERE uid = $1 AND id = $2
 
 -- name: device_forget
-DELETE FROM devices WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+DELETE FROM devices WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)

@@ -17,7 +17,7 @@ FROM messages m
 @left_probe(campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
       ORDER BY b.first_key DESC LIMIT 1) END)
-WHERE m.id = $1
+WHERE m.key = (SELECT i.key FROM message_ids i WHERE i.id = $1)
 
 -- The newest up to (and with) a place.
 -- name: message_before
@@ -44,7 +44,11 @@ WHERE m.channel = $1 AND m.created_at >= $2 AND (m.created_at > $2 OR m.key >= $
 ORDER BY m.created_at, m.key LIMIT $4
 
 -- name: message_id_taken
-SELECT key FROM messages WHERE id = $1
+SELECT key FROM message_ids WHERE id = $1
+
+-- For each row of messages that has an id of its own.
+-- name: message_ids_insert
+INSERT INTO message_ids (id, key) VALUES ($1, $2)
 
 -- name: message_insert
 INSERT INTO messages (key, channel, created_at, text, author, id, extra)

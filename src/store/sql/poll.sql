@@ -46,7 +46,7 @@ ON CONFLICT (poll, option) DO UPDATE SET
 
 -- name: poll_options_drop
 DELETE FROM poll_options
-WHERE poll = $1 AND option IN (SELECT r.option FROM @rows(option BIGINT) AS r)
+WHERE poll = $1 AND option @in(SELECT r.option FROM @rows(option BIGINT) AS r)
 
 -- The newest of each list of votes, by the index alone.  SQLite has no LATERAL; PostgreSQL would
 -- turn IN around while the table is small, and go through all votes.

@@ -17,19 +17,25 @@ SELECT m.key FROM @rows(no BIGINT) AS r @probe(messages m ON m.channel = r.no) L
 
 -- name: purge_hide_messages
 UPDATE messages SET deleted_at = $1
-WHERE deleted_at IS NULL AND key IN (SELECT r.key FROM @rows(key BIGINT) AS r)
+WHERE deleted_at IS NULL AND key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
 
 -- Only what was hidden at that very moment, and not by anything else.
 -- name: purge_show_messages
 UPDATE messages SET deleted_at = NULL
-WHERE deleted_at = $1 AND key IN (SELECT r.key FROM @rows(key BIGINT) AS r)
+WHERE deleted_at = $1 AND key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
 
 -- name: purge_empty_messages
 UPDATE messages SET deleted_at = COALESCE(deleted_at, $1), text = '', extra = NULL
-WHERE key IN (SELECT r.key FROM @rows(key BIGINT) AS r)
+WHERE key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
+
+-- Before the messages that they lead to.
+-- name: purge_remove_message_ids
+DELETE FROM message_ids WHERE id @in(
+	SELECT m.id FROM @rows(key BIGINT) AS r
+	@probe(messages m ON m.key = r.key AND m.id IS NOT NULL))
 
 -- name: purge_remove_messages
-DELETE FROM messages WHERE key IN (SELECT r.key FROM @rows(key BIGINT) AS r)
+DELETE FROM messages WHERE key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
 
 -- ---- campaigns that speak for a user ---------------------------------------------------
 
@@ -69,26 +75,33 @@ SELECT c.no FROM @rows(uid BIGINT) AS r @probe(members m ON m.uid = r.uid)
 
 -- name: purge_hide_channels
 UPDATE channels SET deleted_at = $1
-WHERE deleted_at IS NULL AND no IN (SELECT r.no FROM @rows(no BIGINT) AS r)
+WHERE deleted_at IS NULL AND no @in(SELECT r.no FROM @rows(no BIGINT) AS r)
 
 -- name: purge_show_channels
 UPDATE channels SET deleted_at = NULL
-WHERE deleted_at = $1 AND no IN (SELECT r.no FROM @rows(no BIGINT) AS r)
+WHERE deleted_at = $1 AND no @in(SELECT r.no FROM @rows(no BIGINT) AS r)
+
+-- Of the channels that purge_remove_channels is about to remove.
+-- name: purge_remove_channel_ids
+DELETE FROM channel_ids WHERE cid @in(
+	SELECT c.cid FROM @rows(no BIGINT) AS r
+	@probe(channels c ON c.no = r.no AND c.cid IS NOT NULL)
+	WHERE (SELECT 1 FROM messages m WHERE m.channel = c.no LIMIT 1) IS NULL)
 
 -- A channel that still has messages stays, so that none is ever without its channel.
 -- name: purge_remove_channels
-DELETE FROM channels
-WHERE no IN (SELECT r.no FROM @rows(no BIGINT) AS r)
-  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.channel = channels.no)
+DELETE FROM channels WHERE no @in(
+	SELECT r.no FROM @rows(no BIGINT) AS r
+	WHERE (SELECT 1 FROM messages m WHERE m.channel = r.no LIMIT 1) IS NULL)
 
 -- name: purge_remove_members
-DELETE FROM members
-WHERE channel IN (SELECT r.no FROM @rows(no BIGINT) AS r)
-  AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.no = members.channel)
+DELETE FROM members WHERE channel @in(
+	SELECT r.no FROM @rows(no BIGINT) AS r
+	WHERE (SELECT 1 FROM channels c WHERE c.no = r.no) IS NULL)
 
 -- name: purge_channels_of_creator
 SELECT no FROM channels WHERE creator = $1 AND no > $2 ORDER BY no LIMIT $3
 
 -- name: purge_give_channels
 UPDATE channels SET creator = $1
-WHERE creator = $2 AND no IN (SELECT r.no FROM @rows(no BIGINT) AS r)
+WHERE creator = $2 AND no @in(SELECT r.no FROM @rows(no BIGINT) AS r)

@@ -57,11 +57,11 @@ WHERE t.key >= $1 AND t.key < $2 ORDER BY t.key
 -- Both ends are included; ids are ASCII, so '~' is above all of them.
 -- name: segment_walk_up
 -- large
-SELECT u.uid, u.id FROM users u WHERE u.id >= $1 AND u.id <= $2 ORDER BY u.id
+SELECT i.uid, i.id FROM user_ids i WHERE i.id >= $1 AND i.id <= $2 ORDER BY i.id
 
 -- name: segment_walk_down
 -- large
-SELECT u.uid, u.id FROM users u WHERE u.id >= $1 AND u.id <= $2 ORDER BY u.id DESC
+SELECT i.uid, i.id FROM user_ids i WHERE i.id >= $1 AND i.id <= $2 ORDER BY i.id DESC
 
 -- About how many rows users has: keys are dense.
 -- name: segment_users_estimate

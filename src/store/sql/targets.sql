@@ -17,14 +17,8 @@ FROM @rows(key BIGINT, n BIGINT, uids BLOB) AS r
 WHERE true
 ON CONFLICT (key) DO UPDATE SET n = excluded.n, uids = excluded.uids
 
--- As an array on PostgreSQL, which is looked up in the index whatever it knows of the table.
 -- name: targets_drop
--- only: sqlite
-DELETE FROM targets WHERE key IN (SELECT r.key FROM @rows(key BIGINT) AS r)
-
--- name: targets_drop
--- only: pg
-DELETE FROM targets WHERE key = ANY (ARRAY(SELECT r.key FROM @rows(key BIGINT) AS r))
+DELETE FROM targets WHERE key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
 
 -- name: targets_clear
 DELETE FROM targets WHERE key BETWEEN $1 AND $2

@@ -4,7 +4,7 @@
 SELECT u.uid, u.id, u.name, u.image, u.role, u.language, u.teams, u.custom, u.extra,
        u.created_at, u.updated_at, u.last_active, u.deactivated_at, u.deleted_at,
        u.revoked_before
-FROM users u WHERE u.id = $1
+FROM users u WHERE u.uid = (SELECT i.uid FROM user_ids i WHERE i.id = $1)
 
 -- name: user_by_uid
 SELECT u.uid, u.id, u.name, u.image, u.role, u.language, u.teams, u.custom, u.extra,
@@ -18,9 +18,8 @@ SELECT u.uid, u.id, u.name, u.image, u.role, u.language, u.teams, u.custom, u.ex
        u.revoked_before, r.ord
 FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
 
--- The users_id index alone answers this one.
 -- name: user_resolve
-SELECT r.ord, u.uid FROM @rows(id TEXT) AS r @probe(users u ON u.id = r.id)
+SELECT r.ord, i.uid FROM @rows(id TEXT) AS r @probe(user_ids i ON i.id = r.id)
 
 -- name: user_ids
 SELECT r.ord, u.id FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
@@ -29,6 +28,10 @@ SELECT r.ord, u.id FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
 -- name: user_marks
 SELECT r.ord, u.created_at, u.last_active, u.deactivated_at, u.deleted_at, u.revoked_before
 FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid)
+
+-- For each row of users; in the order of the ids, which is that of the directory.
+-- name: user_ids_insert
+INSERT INTO user_ids (id, uid) SELECT r.id, r.uid FROM @rows(uid BIGINT, id TEXT) AS r
 
 -- name: user_mention
 INSERT INTO users (uid, id) SELECT r.uid, r.id FROM @rows(uid BIGINT, id TEXT) AS r
@@ -66,41 +69,27 @@ ON CONFLICT (uid) DO UPDATE SET
 	updated_at = excluded.updated_at
 
 -- A second deletion keeps the time of the first.
--- As an array on PostgreSQL, which is looked up in the index whatever it knows of the table.
 -- name: user_delete
--- only: sqlite
 UPDATE users SET deleted_at = COALESCE(deleted_at, $1), updated_at = $1
-WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
-
--- name: user_delete
--- only: pg
-UPDATE users SET deleted_at = COALESCE(deleted_at, $1), updated_at = $1
-WHERE uid = ANY (ARRAY(SELECT r.uid FROM @rows(uid BIGINT) AS r))
+WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- name: user_forget
--- only: sqlite
 UPDATE users SET name = NULL, image = NULL, role = NULL, language = NULL, teams = NULL,
 	custom = NULL, extra = '{"forgotten":true}', last_active = NULL
-WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
-
--- name: user_forget
--- only: pg
-UPDATE users SET name = NULL, image = NULL, role = NULL, language = NULL, teams = NULL,
-	custom = NULL, extra = '{"forgotten":true}', last_active = NULL
-WHERE uid = ANY (ARRAY(SELECT r.uid FROM @rows(uid BIGINT) AS r))
+WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- name: user_restore
 UPDATE users SET deleted_at = NULL, updated_at = $1
-WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- A second deactivation keeps the time of the first.
 -- name: user_deactivate
 UPDATE users SET deactivated_at = COALESCE(deactivated_at, $1), updated_at = $1
-WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- name: user_reactivate
 UPDATE users SET deactivated_at = NULL, updated_at = $1
-WHERE uid IN (SELECT r.uid FROM @rows(uid BIGINT) AS r)
+WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- name: user_rename
 UPDATE users SET name = $2 WHERE uid = $1

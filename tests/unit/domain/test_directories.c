@@ -4,6 +4,7 @@
 
 #include "chat_fixture.h"
 #include "domain/channel.h"
+#include "domain/filter.h"
 #include "store/pg.h"
 #include "store/sqlite.h"
 
@@ -28,9 +29,8 @@ static const char content[] =
 	"(1, 1, 2, 2, 3, '', 2, 1, 0, 1, '', NULL)";
 
 /* The step that makes the directories cannot end without it. */
-#define LAST_INDEX "channels_cid"
-#define LAST_INDEX_SQL \
-	"CREATE UNIQUE INDEX channels_cid ON channels (cid) WHERE cid IS NOT NULL"
+#define LAST_INDEX     "batches_first_key"
+#define LAST_INDEX_SQL "CREATE UNIQUE INDEX batches_first_key ON batches (first_key)"
 
 static void
 run_on_file(const char *path, const char *sql)
@@ -93,16 +93,31 @@ build_old(struct fixture *f, int last, const char *more)
 static void
 an_old_store_gets_its_directories(void **state)
 {
+	static const struct str ids[] = {STR_INIT("ghost"), STR_INIT("zoe"), STR_INIT("ann")};
 	struct fixture *f = *state;
+	struct message m;
+	struct user *u;
+	struct err e;
+	int64_t uids[3];
 
 	build_old(f, BEFORE, content);
 	fixture_open(f);
 	assert_int_equal(
 		sql_int(f->db, "SELECT MAX(version) FROM schema_version", NO_ARGS), sql_nsteps);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM user_ids", NO_ARGS), 3);
+	must(user_resolve(f->db, &f->arena, ids, 3, uids, &e), &e);
+	assert_true(uids[0] == 3 && uids[1] == 1 && uids[2] == 2);
 	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM channel_ids", NO_ARGS), 2);
 	assert_int_equal(must_find(f, "team", "red").no, 4096);
 	assert_int_equal(must_find(f, "messaging", "blue").no, 8192);
 	assert_int_equal(must_find(f, "messaging", "ann-zoe").no, 8193);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM message_ids", NO_ARGS), 1);
+	must(message_get(f->db, &f->arena, &test_app, STR("her-own"), &m, &e), &e);
+	assert_int_equal(m.key, 5);
+	/* It goes on: the mentioned one begins under his key, a new one gets the next. */
+	u = put_users(f, "[{\"id\":\"ghost\"},{\"id\":\"new\"}]", NULL);
+	assert_int_equal(u[0].uid, 3);
+	assert_int_equal(u[1].uid, 4);
 }
 
 /* A failing step leaves the store as it was, to be tried again (one transaction). */
@@ -153,6 +168,141 @@ a_cid_stands_once(void **state)
 	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM channel_ids", NO_ARGS), 2);
 }
 
+static bool
+register_in(struct db *w, void *arg, struct err *e)
+{
+	return db_exec(w, SQL_USER_IDS_INSERT, NO_ARGS, arg, NULL, e);
+}
+
+static void
+a_user_id_stands_once(void **state)
+{
+	static const int64_t uids[] = {1001, 1002};
+	static const struct str ids[] = {STR_INIT("new"), STR_INIT("ann")};
+	struct col cols[] = {COL_INTS(uids), COL_TEXTS(ids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 2};
+	struct fixture *f = *state;
+	struct user u;
+	struct err e;
+
+	put_users(f, "[{\"id\":\"ann\"},{\"id\":\"bob\"},{\"id\":\"ann\"}]", NULL);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM user_ids", NO_ARGS), 2);
+	must_fail(db_write(f->db, register_in, &bulk, &e), &e, ERR_STALE, "user_ids");
+	must_fail(user_get(f->db, &f->arena, ids[0], &u, &e), &e, ERR_NOT_FOUND, "new");
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM user_ids", NO_ARGS), 2);
+}
+
+/* A refused message leaves nothing that keeps its id for ever. */
+static void
+a_message_id_stands_once(void **state)
+{
+	struct fixture *f = *state;
+	struct message_draft d = {
+		.id = STR("mine"), .text = STR("x"), .parent_id = STR("none")};
+	struct message m;
+	struct world w;
+	struct channel c;
+	struct err e;
+
+	world_make(f, &w);
+	c = make_channel(f, "team", "red", w.ann, &w.ann, 1);
+	d.author = w.ann;
+	must_fail(message_send(f->db, &f->arena, &test_app, &c, &d, &m, &e), &e, ERR_INPUT,
+		"parent_id");
+	d.parent_id = STR_NONE;
+	must_send(f, &c, &d);
+	must_fail(message_send(f->db, &f->arena, &test_app, &c, &d, &m, &e), &e, ERR_INPUT,
+		"already exists");
+	must(message_get(f->db, &f->arena, &test_app, d.id, &m, &e), &e);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM message_ids", NO_ARGS), 1);
+	assert_int_equal(sql_int(f->db, "SELECT key FROM message_ids", NO_ARGS), m.key);
+}
+
+/* ---- composed queries -------------------------------------------------------------------- */
+
+/* The plan of a statement, in the engine's words. */
+static char *
+plan_of(struct fixture *f, struct str sql, const struct filter_params *p)
+{
+	bool on_pg = f->server.url[0] != '\0';
+	struct buf text, plan;
+	struct rows r;
+	struct err e;
+
+	buf_init(&text, &f->arena, 512);
+	buf_init(&plan, &f->arena, 512);
+	buf_str(&text, on_pg ? STR("EXPLAIN ") : STR("EXPLAIN QUERY PLAN "));
+	buf_str(&text, sql);
+	must(db_query_text(f->db, buf_view(&text), (struct args){p->v, p->n}, &r, &e), &e);
+	while (rows_next(&r)) {
+		buf_str(&plan, row_str(&r, on_pg ? 0 : 3));
+		buf_char(&plan, '\n');
+	}
+	must(rows_end(&r, &e), &e);
+	buf_char(&plan, '\0');
+	return plan.p;
+}
+
+static void
+check_plan(struct fixture *f, const char *filter, const char *sort, bool may_sort)
+{
+	struct user_query q = {.limit = 10};
+	struct filter_params params;
+	struct buf sql;
+	struct err e;
+	const char *plan;
+
+	if (filter != NULL)
+		q.filter = parse(f, filter);
+	if (sort != NULL)
+		q.sort = parse(f, sort);
+	filter_params_init(&params, &f->arena);
+	buf_init(&sql, &f->arena, 512);
+	must(user_query_sql(f->db, &f->arena, &q, &sql, &params, &e), &e);
+	plan = plan_of(f, buf_view(&sql), &params);
+	if (strstr(plan, "SEARCH i USING PRIMARY KEY") == NULL &&
+		strstr(plan, "SCAN i\nSEARCH u USING INTEGER PRIMARY KEY") == NULL &&
+		strstr(plan, "user_ids_pkey") == NULL)
+		fail_msg("%.*s\n%s", STR_ARG(buf_view(&sql)), plan);
+	if (strstr(plan, "Seq Scan") != NULL || strstr(plan, "SCAN u") != NULL ||
+		strstr(plan, "users_created") != NULL || strstr(plan, "Join Filter") != NULL)
+		fail_msg("%.*s\n%s", STR_ARG(buf_view(&sql)), plan);
+	if (!may_sort &&
+		(strstr(plan, "TEMP B-TREE") != NULL || strstr(plan, "->  Sort") != NULL))
+		fail_msg("%.*s\n%s", STR_ARG(buf_view(&sql)), plan);
+}
+
+/* By ids users are found, and walked in order, through the directory: never by looking at
+ * all of them, never by sorting all of them, before the tables were first analysed too. */
+static void
+composed_queries_begin_with_the_directory(void **state)
+{
+	static const struct {
+		const char *filter, *sort; /* NULL: none */
+		bool may_sort;             /* what was found */
+	} cases[] = {
+		{"{\"id\":\"u0007\"}", NULL, true},
+		{"{\"id\":{\"$in\":[\"u0007\",\"u0100\"]}}", NULL, true},
+		{"{\"$or\":[{\"id\":\"u0007\"},{\"id\":\"u0100\"}]}", NULL, true},
+		{"{\"$and\":[{\"id\":{\"$gt\":\"u0990\"}},{\"a\":1}]}", NULL, true},
+		{NULL, "[{\"field\":\"id\"}]", false},
+		{"{\"a\":1}", "[{\"field\":\"id\",\"direction\":-1}]", false},
+		{"{\"id\":{\"$gt\":\"u0500\"}}", "[{\"field\":\"id\"}]", false},
+	};
+	struct fixture *f = *state;
+
+	sql_script(f,
+		"INSERT INTO users (uid, id, created_at, updated_at) WITH RECURSIVE n(i) AS "
+		"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) "
+		"SELECT i, 'u' || substr(CAST(10000 + i AS TEXT), 2), 1, 1 FROM n");
+	sql_script(f, "INSERT INTO user_ids (id, uid) SELECT id, uid FROM users");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_plan(f, cases[i].filter, cases[i].sort, cases[i].may_sort);
+	sql_script(f, "ANALYZE");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_plan(f, cases[i].filter, cases[i].sort, cases[i].may_sort);
+}
+
 int
 main(void)
 {
@@ -161,6 +311,9 @@ main(void)
 		TEST(an_old_store_gets_its_directories),
 		TEST(a_step_that_fails_changes_nothing),
 		TEST(a_cid_stands_once),
+		TEST(a_user_id_stands_once),
+		TEST(a_message_id_stands_once),
+		TEST(composed_queries_begin_with_the_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,13 @@ static const struct filter_field full_fields[] = {
 static const struct filter_schema full = {
 	"user", full_fields, ARRAY_LEN(full_fields), NULL, "u.id"};
 
+/* Ids in the order of their directory. */
+static const struct filter_field directory_fields[] = {
+	{"id", FILTER_TEXT, OP_SCALAR, "i.id", FILTER_NEVER_NULL},
+};
+static const struct filter_schema directory = {
+	"user", directory_fields, ARRAY_LEN(directory_fields), NULL, "i.id"};
+
 static const struct filter_schema by_id = {
 	"user", fields, ARRAY_LEN(fields), "u.custom", "u.id"};
 static const struct filter_schema by_uid = {"user", fields, ARRAY_LEN(fields), NULL, "u.uid"};
@@ -319,11 +326,18 @@ bad_sorts(void **state)
 static void
 pages_are_searched_for(void **state)
 {
-	static const char *const sorts[][2] = {
-		{"[]", "users_created (created_at<?)"},
-		{"[{\"field\":\"since\"}]", "users_created (created_at>?)"},
-		{"[{\"field\":\"id\"}]", "users_id (id>?)"},
-		{"[{\"field\":\"id\",\"direction\":-1}]", "users_id (id<?)"},
+	static const char users[] = "users u WHERE u.deleted_at IS NULL";
+	static const char ids[] = "user_ids i CROSS JOIN users u WHERE u.uid = i.uid";
+	static const struct {
+		const char *sort, *from_where;
+		const struct filter_schema *schema;
+		const char *step;
+	} sorts[] = {
+		{"[]", users, &full, "users_created (created_at<?)"},
+		{"[{\"field\":\"since\"}]", users, &full, "users_created (created_at>?)"},
+		{"[{\"field\":\"id\"}]", ids, &directory, "i USING PRIMARY KEY (id>?)"},
+		{"[{\"field\":\"id\",\"direction\":-1}]", ids, &directory,
+			"i USING PRIMARY KEY (id<?)"},
 	};
 	struct world *w = *state;
 	struct page_list list = users_list(&full);
@@ -336,11 +350,12 @@ pages_are_searched_for(void **state)
 
 	if (!store_is_exclusive(w->f->store))
 		return; /* plans are told in SQLite's words */
-	list.from_where = "users u WHERE u.deleted_at IS NULL";
 	list.args = NO_ARGS;
 	for (size_t i = 0; i < ARRAY_LEN(sorts); i++) {
-		struct page_ask ask = {.limit = 5, .sort = parse(w->f, sorts[i][0])};
+		struct page_ask ask = {.limit = 5, .sort = parse(w->f, sorts[i].sort)};
 
+		list.from_where = sorts[i].from_where;
+		list.schema = sorts[i].schema;
 		must(run(w, &list, &ask, &seen, &links, &e), &e);
 		ask.next = links.next;
 		filter_params_init(&params, &w->f->arena);
@@ -356,8 +371,10 @@ pages_are_searched_for(void **state)
 			buf_str(&plan, row_str(&r, 3));
 		must(rows_end(&r, &e), &e);
 		buf_char(&plan, '\0');
-		if (strstr(plan.p, sorts[i][1]) == NULL)
-			fail_msg("%s: %s", sorts[i][0], plan.p);
+		if (strstr(plan.p, sorts[i].step) == NULL)
+			fail_msg("%s: %s", sorts[i].sort, plan.p);
+		if (sorts[i].schema == &directory)
+			assert_null(strstr(plan.p, "TEMP B-TREE"));
 	}
 }
 
@@ -438,6 +455,8 @@ make_user(struct fixture *f, struct person *p, int i)
 		"VALUES ($1, $2, $3, NULLIF($4, -1), $5)",
 		ARGS(V_INT(p->uid), V_TEXT(str_of(p->id)), V_TEXT(str_of(p->name)), V_INT(p->n),
 			V_INT(p->since)));
+	sql_run(f->db, "INSERT INTO user_ids (id, uid) VALUES ($1, $2)",
+		ARGS(V_TEXT(str_of(p->id)), V_INT(p->uid)));
 }
 
 static int

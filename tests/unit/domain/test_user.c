@@ -413,6 +413,12 @@ query_by_filter(void **state)
 		{"{\"id\":{\"$nin\":[\"ann\",\"bob\"]}}", "cid"},
 		{"{\"id\":{\"$gt\":\"ann\",\"$lte\":\"bob\"}}", "bob"},
 		{"{\"id\":{\"$autocomplete\":\"an\"}}", "ann"},
+		{"{\"id\":null}", ""},
+		{"{\"id\":{\"$in\":[\"ann\",\"bob\"]},\"country\":\"USA\",\"age\":17}", "bob"},
+		{"{\"$or\":[{\"id\":\"ann\"},{\"id\":{\"$gt\":\"bob\"}}]}", "cid,ann"},
+		{"{\"$or\":[{\"id\":\"ann\"},{\"country\":\"NL\"}]}", "cid,ann"},
+		{"{\"$and\":[{\"country\":\"USA\"},{\"id\":{\"$gte\":\"b\"}}]}", "bob"},
+		{"{\"$nor\":[{\"id\":\"ann\"}]}", "cid,bob"},
 		{"{\"name\":{\"$autocomplete\":\"le\"}}", "ann"},
 		{"{\"name\":{\"$exists\":false}}", "cid"},
 		{"{\"username\":{\"$autocomplete\":\"bob\"}}", "bob"},
@@ -459,6 +465,12 @@ query_by_order_and_place(void **state)
 	assert_string_equal(
 		found_by(f, NULL, "[{\"field\":\"id\",\"direction\":1}]", 2, 0, false),
 		"ann,bob");
+	assert_string_equal(
+		found_by(f, NULL, "[{\"field\":\"id\",\"direction\":-1}]", 2, 1, false),
+		"bob,ann");
+	assert_string_equal(found_by(f, "{\"id\":{\"$gt\":\"ann\"},\"country\":\"USA\"}",
+				    "[{\"field\":\"id\"},{\"field\":\"name\"}]", 30, 0, true),
+		"bob,dea");
 	assert_string_equal(
 		found_by(f, NULL, "[{\"field\":\"role\",\"direction\":-1},{\"field\":\"id\"}]",
 			30, 0, false),

@@ -150,7 +150,7 @@ values_come_back(void **state)
 	int i = 0;
 
 	must(db_write(f->db, put_values, NULL, &e), &e);
-	must(db_query(f->db, SQL_USER_BY_ID, ARGS(V_TEXT(STR("a"))), NO_BULK, &r, &e), &e);
+	must(db_query(f->db, SQL_USER_BY_UID, ARGS(V_INT(1)), NO_BULK, &r, &e), &e);
 	assert_true(rows_next(&r));
 	assert_int_equal(row_int(&r, 0), 1);
 	assert_true(str_is(row_str(&r, 2), "") && !row_null(&r, 2));
@@ -330,7 +330,8 @@ put_many(struct db *w, void *arg UNUSED, struct err *e)
 		snprintf(text[i], sizeof(text[i]), "u%05d", i + 1);
 		ids[i] = str_of(text[i]);
 	}
-	return db_exec(w, SQL_USER_MENTION, NO_ARGS, &bulk, NULL, e);
+	return db_exec(w, SQL_USER_IDS_INSERT, NO_ARGS, &bulk, NULL, e) &&
+	       db_exec(w, SQL_USER_MENTION, NO_ARGS, &bulk, NULL, e);
 }
 
 static void

@@ -218,11 +218,18 @@ hot_statements_use_their_index(void **state)
 		{SQL_CAMPAIGN_BY_NO, {"campaigns USING INTEGER PRIMARY KEY"}},
 		{SQL_CAMPAIGN_UNPLANNED, {"c USING INDEX campaigns_active"}},
 		{SQL_MESSAGE_BY_KEY, {"m USING INTEGER PRIMARY KEY", "batches_first_key"}},
-		{SQL_MESSAGE_BY_ID, {"m USING INDEX messages_id", "batches_first_key"}},
+		{SQL_MESSAGE_BY_ID, {"m USING INTEGER PRIMARY KEY",
+					    "i USING PRIMARY KEY (id=?)", "batches_first_key"}},
 		{SQL_MESSAGE_BEFORE, {"m USING INDEX messages_channel", "batches_first_key"}},
 		{SQL_CHANNEL_LAST_MESSAGE, {"messages_channel"}},
 		{SQL_CHANNEL_BY_NOS, {"c USING INTEGER PRIMARY KEY"}},
-		{SQL_USER_RESOLVE, {"u USING COVERING INDEX users_id"}},
+		{SQL_USER_RESOLVE, {"i USING PRIMARY KEY (id=?)"}},
+		{SQL_USER_BY_ID, {"u USING INTEGER PRIMARY KEY", "i USING PRIMARY KEY (id=?)"}},
+		{SQL_CHANNEL_BY_CID,
+			{"c USING INTEGER PRIMARY KEY", "i USING PRIMARY KEY (cid=?)"}},
+		{SQL_SEGMENT_WALK_UP, {"i USING PRIMARY KEY (id>? AND id<?)"}},
+		{SQL_SEGMENT_WALK_DOWN, {"i USING PRIMARY KEY (id>? AND id<?)"}},
+		{SQL_FORM_EXPLICIT, {"channel_ids USING PRIMARY KEY (cid>? AND cid<?)"}},
 		{SQL_USER_BY_UIDS, {"u USING INTEGER PRIMARY KEY"}},
 	};
 	struct world *w = *state;
@@ -250,6 +257,54 @@ hot_statements_use_their_index(void **state)
 	}
 }
 
+/* Large tables, and the column that each can be distributed or partitioned by. */
+static const char *const distributed[][2] = {{"users", "uid"}, {"channels", "no"},
+	{"members", "channel"}, {"messages", "key"}, {"batches", "campaign"},
+	{"targets", "key"}, {"user_ids", "id"}, {"channel_ids", "cid"}, {"message_ids", "id"}};
+
+static int64_t
+count_by(struct world *w, const char *sql, const char *a, const char *b)
+{
+	sqlite3_stmt *stmt;
+	int64_t n;
+
+	assert_int_equal(sqlite3_prepare_v2(w->h, sql, -1, &stmt, NULL), SQLITE_OK);
+	sqlite3_bind_text(stmt, 1, a, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, b, -1, SQLITE_STATIC);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return n;
+}
+
+/* A unique constraint without the column could not be kept by one shard alone. */
+static void
+unique_keys_hold_the_column_of_distribution(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(distributed); i++) {
+		const char *table = distributed[i][0], *column = distributed[i][1];
+
+		assert_int_equal(count_by(w,
+					 "SELECT COUNT(*) FROM pragma_table_info(?1) "
+					 "WHERE name = ?2 AND pk > 0",
+					 table, column),
+			1);
+		if (count_by(w,
+			    "SELECT COUNT(*) FROM pragma_index_list(?1) AS l "
+			    "WHERE l.\"unique\" AND NOT EXISTS (SELECT 1 FROM "
+			    "pragma_index_info(l.name) AS c WHERE c.name = ?2)",
+			    table, column) != 0)
+			fail_msg("%s: a unique index does not contain %s", table, column);
+		assert_int_equal(count_by(w,
+					 "SELECT COUNT(*) FROM pragma_foreign_key_list(?1) "
+					 "WHERE ?2 IS NOT NULL",
+					 table, column),
+			0);
+	}
+}
+
 int
 main(void)
 {
@@ -260,6 +315,7 @@ main(void)
 		cmocka_unit_test(texts_are_of_their_engine),
 		cmocka_unit_test(none_scans_a_table),
 		cmocka_unit_test(hot_statements_use_their_index),
+		cmocka_unit_test(unique_keys_hold_the_column_of_distribution),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -198,7 +198,8 @@ bulk_of_blobs(void **state)
 static bool
 mention(struct db *w, void *arg, struct err *e)
 {
-	return db_exec(w, SQL_USER_MENTION, NO_ARGS, arg, NULL, e);
+	return db_exec(w, SQL_USER_IDS_INSERT, NO_ARGS, arg, NULL, e) &&
+	       db_exec(w, SQL_USER_MENTION, NO_ARGS, arg, NULL, e);
 }
 
 static void
