@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "domain/channel_origin.h"
-#include "domain/user.h"
+#include "domain/channel_place.h"
 #include "store/db.h"
 
 static const char *const types[] = {"messaging", "team", "livestream", "gaming", "commerce"};
@@ -42,96 +42,6 @@ channel_from_row(struct rows *r, struct arena *a, struct channel *out)
 	out->sender_visibility = arena_dup(a, row_str(r, 18));
 }
 
-/* The members of a distinct channel but the one at ${skip}. */
-static size_t
-all_but(const int64_t *uids, size_t n, size_t skip, int64_t out[FORM_MAX_DISTINCT])
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (i != skip)
-			out[kept++] = uids[i];
-	return kept;
-}
-
-/* The number that ${id} has, or would have, as a derived channel; *no 0: none.  With ${w}
- * true a channel of that id is about to be stored: note it when only the user is missing. */
-static bool
-derived_no(struct db *db, struct arena *a, struct str type, struct str id, bool w, int64_t *no,
-	struct err *e)
-{
-	struct form f;
-	struct str middle;
-	int64_t uid = 0;
-	bool found;
-
-	*no = 0;
-	if (!form_match(db, a, type, id, &f, &middle, &found, e))
-		return false;
-	if (!found)
-		return true;
-	if (!user_resolve(db, a, &middle, 1, &uid, e))
-		return false;
-	if (uid != 0)
-		*no = CHANNEL_NO(uid, f.form);
-	return uid != 0 || !w || form_shadow(db, f.form, e);
-}
-
-/* The numbers that a distinct channel can have, one per member whose form exists. */
-static bool
-distinct_nos(struct db *db, struct arena *a, struct str type, const int64_t *uids, size_t n,
-	int64_t nos[FORM_MAX_DISTINCT], size_t *nnos, struct err *e)
-{
-	int64_t others[FORM_MAX_DISTINCT];
-
-	*nnos = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct form f;
-		bool found;
-
-		if (!form_find_distinct(
-			    db, a, type, others, all_but(uids, n, i, others), &f, &found, e))
-			return false;
-		if (found)
-			nos[(*nnos)++] = CHANNEL_NO(uids[i], f.form);
-	}
-	return true;
-}
-
-/* Where a channel to be made is stored.  *cid gets p == NULL when it is derived. */
-static bool
-place(struct db *w, struct arena *a, const struct channel_spec *s, int64_t *no, struct str *cid,
-	struct err *e)
-{
-	int64_t *uids = arena_array(a, s->nmembers + 1, sizeof(*uids));
-	int64_t nos[FORM_MAX_DISTINCT], home = 0;
-	size_t nnos = 0, n;
-	struct str id = s->id;
-
-	*no = 0;
-	*cid = STR_NONE;
-	if (id.p == NULL) {
-		for (size_t i = 0; i < s->nmembers; i++)
-			uids[i] = s->members[i].uid;
-		n = form_sort_uids(uids, s->nmembers);
-		if (n <= FORM_MAX_DISTINCT &&
-			!distinct_nos(w, a, s->type, uids, n, nos, &nnos, e))
-			return false;
-		if (nnos > 0)
-			*no = nos[0];
-		id = form_distinct_id(a, uids, n);
-	} else if (!derived_no(w, a, s->type, id, true, no, e)) {
-		return false;
-	}
-	if (*no != 0)
-		return true;
-	if (!db_take(w, COUNTER_CHANNEL, 1, &home, e))
-		return false;
-	*no = CHANNEL_NO(home, 0);
-	*cid = arena_printf(a, "%.*s:%.*s", STR_ARG(s->type), STR_ARG(id));
-	return true;
-}
-
 /* What keeps stored cids unique; p == NULL: none is stored. */
 static bool
 insert_cid(struct db *w, struct str cid, int64_t no, struct err *e)
@@ -143,10 +53,10 @@ insert_cid(struct db *w, struct str cid, int64_t no, struct err *e)
 }
 
 static bool
-insert_members(struct db *w, struct arena *a, int64_t no, const struct channel_spec *s,
-	int64_t only, struct err *e)
+insert_members(
+	struct db *w, struct arena *a, int64_t no, const struct channel_spec *s, struct err *e)
 {
-	size_t n = s->nmembers, k = 0;
+	size_t n = s->nmembers;
 	int64_t *uids = arena_array(a, n + 1, sizeof(*uids));
 	int64_t *hidden = arena_array(a, n + 1, sizeof(*hidden));
 	int64_t *archived = arena_array(a, n + 1, sizeof(*archived));
@@ -154,21 +64,18 @@ insert_members(struct db *w, struct arena *a, int64_t no, const struct channel_s
 	struct str *customs = arena_array(a, n + 1, sizeof(*customs));
 	struct col cols[] = {COL_INTS(uids), COL_TEXTS(roles), COL_INTS(hidden),
 		COL_INTS(archived), COL_TEXTS(customs)};
-	struct bulk rows = {cols, ARRAY_LEN(cols), 0};
+	struct bulk rows = {cols, ARRAY_LEN(cols), n};
 
 	for (size_t i = 0; i < n; i++) {
 		const struct member_spec *m = &s->members[i];
 
-		if (only != 0 && m->uid != only)
-			continue;
-		uids[k] = m->uid;
-		roles[k] = m->role.p ? m->role : STR("channel_member");
-		hidden[k] = m->hidden_at;
-		archived[k] = m->archived_at;
-		customs[k++] = m->custom;
+		uids[i] = m->uid;
+		roles[i] = m->role.p ? m->role : STR("channel_member");
+		hidden[i] = m->hidden_at;
+		archived[i] = m->archived_at;
+		customs[i] = m->custom;
 	}
-	rows.nrows = k;
-	return k == 0 || db_exec(w, SQL_MEMBER_INSERT, ARGS(V_INT(no), V_INT(s->created_at)),
+	return n == 0 || db_exec(w, SQL_MEMBER_INSERT, ARGS(V_INT(no), V_INT(s->created_at)),
 				 &rows, NULL, e);
 }
 
@@ -184,6 +91,17 @@ channel_type_exists(struct str type)
 }
 
 struct str
+channel_cid(struct arena *a, struct str type, struct str id)
+{
+	char *cid = arena_alloc(a, type.n + 1 + id.n);
+
+	memcpy(cid, type.p, type.n);
+	cid[type.n] = ':';
+	memcpy(cid + type.n + 1, id.p, id.n);
+	return (struct str){cid, type.n + 1 + id.n};
+}
+
+struct str
 channel_distinct_id(struct arena *a, const int64_t *uids, size_t n)
 {
 	int64_t *sorted = arena_array(a, n + 1, sizeof(*sorted));
@@ -191,6 +109,19 @@ channel_distinct_id(struct arena *a, const int64_t *uids, size_t n)
 	if (n > 0)
 		memcpy(sorted, uids, n * sizeof(*sorted));
 	return form_distinct_id(a, sorted, form_sort_uids(sorted, n));
+}
+
+/* The id given, or the distinct one of the members. */
+static struct str
+id_of_spec(struct arena *a, const struct channel_spec *s)
+{
+	int64_t *uids = arena_array(a, s->nmembers + 1, sizeof(*uids));
+
+	if (s->id.p != NULL)
+		return s->id;
+	for (size_t i = 0; i < s->nmembers; i++)
+		uids[i] = s->members[i].uid;
+	return channel_distinct_id(a, uids, s->nmembers);
 }
 
 struct str
@@ -205,7 +136,7 @@ channel_cid_of(struct arena *a, const struct form *f, struct str home_user_id, i
 			STR_ARG(f->prefix), STR_ARG(home_user_id), STR_ARG(f->suffix));
 	n += form_others(f, uids + 1);
 	id = form_distinct_id(a, uids, form_sort_uids(uids, n));
-	return arena_printf(a, "%.*s:%.*s", STR_ARG(f->type), STR_ARG(id));
+	return channel_cid(a, f->type, id);
 }
 
 /* ---- finding ------------------------------------------------------------------------ */
@@ -264,67 +195,94 @@ channel_complete(
 	return channel_origins_give(&origins, db, channels, n, e);
 }
 
+/* Those whose ids are stored; the others are left as they are. */
 static bool
-find_explicit(struct db *db, struct arena *a, struct str type, struct str id,
-	struct channel *out, bool *found, struct err *e)
+find_stored(struct db *db, struct arena *a, struct str type, const struct str *ids, size_t n,
+	struct channel *out, struct err *e)
 {
-	struct str cid = arena_printf(a, "%.*s:%.*s", STR_ARG(type), STR_ARG(id));
+	struct str *cids = arena_array(a, n, sizeof(*cids));
+	struct col cols[] = {COL_TEXTS(cids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
 	struct rows r;
 
-	*found = false;
-	if (!db_query(db, SQL_CHANNEL_BY_CID, ARGS(V_TEXT(cid)), NO_BULK, &r, e))
+	for (size_t i = 0; i < n; i++)
+		cids[i] = channel_cid(a, type, ids[i]);
+	if (!db_query(db, SQL_CHANNEL_BY_CIDS, NO_ARGS, &bulk, &r, e))
 		return false;
-	if (rows_next(&r)) {
-		channel_from_row(&r, a, out);
-		*found = true;
-	}
-	return rows_end(&r, e);
+	while (!arena_overflowed(a) && rows_next(&r))
+		channel_from_row(&r, a, &out[row_int(&r, 19)]);
+	return rows_end(&r, e) && arena_check(a, e);
+}
+
+/* Those on numbers that their ids lead to; ids[i] belongs to out[whose[i]]. */
+static bool
+find_placed(struct db *db, struct arena *a, const struct channel_place *places,
+	const size_t *whose, size_t n, struct channel *out, struct err *e)
+{
+	int64_t *nos = arena_array(a, n * FORM_MAX_DISTINCT, sizeof(*nos));
+	struct channel *hits;
+	size_t nnos = 0, nhits, h = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (int64_t k = 0; k < places[i].nnos; k++)
+			nos[nnos++] = places[i].nos[k];
+	if (!channel_by_nos(db, a, nos, nnos, &hits, &nhits, e))
+		return false;
+	/* Hits are in the order of nos; of a channel's numbers one is taken. */
+	for (size_t i = 0; i < n; i++)
+		for (int64_t k = 0; k < places[i].nnos; k++)
+			if (h < nhits && hits[h].no == places[i].nos[k])
+				out[whose[i]] = hits[h++];
+	return true;
 }
 
 bool
-channel_find_distinct(struct db *db, struct arena *a, struct str type, const int64_t *uids,
-	size_t n, struct channel *out, bool *found, struct err *e)
+channel_find_many(struct db *db, struct arena *a, struct str type, const struct str *ids,
+	size_t n, struct channel *out, struct channel_place *places, struct err *e)
 {
-	int64_t *sorted = arena_array(a, n + 1, sizeof(*sorted)), nos[FORM_MAX_DISTINCT];
-	struct channel *hits;
-	size_t nnos, nhits;
+	struct channel_place *rest_places = arena_array(a, n, sizeof(*rest_places));
+	struct str *rest = arena_array(a, n, sizeof(*rest));
+	size_t *whose = arena_array(a, n, sizeof(*whose)), nrest = 0;
 
-	if (n > 0)
-		memcpy(sorted, uids, n * sizeof(*sorted));
-	n = form_sort_uids(sorted, n);
-	if (!find_explicit(db, a, type, form_distinct_id(a, sorted, n), out, found, e))
-		return false;
-	if (*found || n > FORM_MAX_DISTINCT)
-		return true;
-	if (!distinct_nos(db, a, type, sorted, n, nos, &nnos, e) ||
-		!channel_by_nos(db, a, nos, nnos, &hits, &nhits, e))
-		return false;
-	if (nhits > 0) {
-		*out = hits[0];
-		*found = true;
+	for (size_t i = 0; i < n; i++) {
+		out[i] = (struct channel){0};
+		places[i] = (struct channel_place){0};
 	}
-	return true;
+	if (n > 0 && !find_stored(db, a, type, ids, n, out, e))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (out[i].no != 0)
+			continue;
+		rest[nrest] = ids[i];
+		whose[nrest++] = i;
+	}
+	if (!channel_places(db, a, type, rest, nrest, rest_places, e))
+		return false;
+	for (size_t i = 0; i < nrest; i++)
+		places[whose[i]] = rest_places[i];
+	return find_placed(db, a, rest_places, whose, nrest, out, e);
 }
 
 bool
 channel_find(struct db *db, struct arena *a, struct str type, struct str id,
 	struct channel *out, bool *found, struct err *e)
 {
-	int64_t uids[FORM_MAX_DISTINCT], no;
-	size_t n;
+	struct channel_place place;
 
 	*found = false;
 	if (!id_type_valid(type) || !id_channel_valid(id))
 		return true;
-	if (form_distinct_read(id, uids, &n))
-		return channel_find_distinct(db, a, type, uids, n, out, found, e);
-	if (!find_explicit(db, a, type, id, out, found, e))
+	if (!channel_find_many(db, a, type, &id, 1, out, &place, e))
 		return false;
-	if (*found)
-		return true;
-	if (!derived_no(db, a, type, id, false, &no, e))
-		return false;
-	return no == 0 || channel_by_no(db, a, no, out, found, e);
+	*found = out->no != 0;
+	return true;
+}
+
+bool
+channel_find_distinct(struct db *db, struct arena *a, struct str type, const int64_t *uids,
+	size_t n, struct channel *out, bool *found, struct err *e)
+{
+	return channel_find(db, a, type, channel_distinct_id(a, uids, n), out, found, e);
 }
 
 bool
@@ -368,54 +326,31 @@ channel_last_message_at(struct db *db, int64_t no, int64_t *out, struct err *e)
 
 /* ---- making ------------------------------------------------------------------------- */
 
-/* What a channel of a campaign must store when it cannot point to the campaign. */
-static bool
-copy_origin(struct db *w, struct arena *a, const struct channel_spec *s, struct str *team,
-	struct str *custom, struct err *e)
-{
-	struct rows r;
-
-	*team = s->full_team;
-	*custom = s->full_custom;
-	if (custom->p != NULL)
-		return true;
-	if (!db_query(w, SQL_CHANNEL_TEMPLATE, ARGS(V_INT(s->origin)), NO_BULK, &r, e))
-		return false;
-	if (rows_next(&r))
-		*custom = arena_dup(a, channel_template_custom(row_str(&r, 0)));
-	return rows_end(&r, e);
-}
-
 bool
 channel_create(
 	struct db *w, struct arena *a, const struct channel_spec *s, int64_t *no, struct err *e)
 {
-	struct str cid, team = s->team, custom = s->custom;
-	int64_t origin = s->origin, only = 0;
-	bool rows = true;
+	struct str id = id_of_spec(a, s), cid = STR_NONE;
+	struct channel_place place;
+	int64_t home;
 
-	if (!place(w, a, s, no, &cid, e))
+	if (!channel_places(w, a, s->type, &id, 1, &place, e))
 		return false;
-	/* Members follow from the campaign when the number says who the receiver is; a stored
-	 * id does not, so he gets a row.  On another user's number nothing can follow. */
-	if (origin != 0 && cid.p == NULL && CHANNEL_HOME(*no) == s->receiver)
-		rows = false;
-	else if (origin != 0 && cid.p != NULL)
-		only = s->receiver;
-	else if (origin != 0) {
-		origin = 0;
-		if (!copy_origin(w, a, s, &team, &custom, e))
+	*no = place.nos[0];
+	if (place.nnos == 0) {
+		if (!db_take(w, COUNTER_CHANNEL, 1, &home, e) ||
+			!form_shadow(w, &place.shadows, place.shadows != 0, e))
 			return false;
+		*no = CHANNEL_NO(home, 0);
+		cid = channel_cid(a, s->type, id);
 	}
-	if (!insert_cid(w, cid, *no, e) ||
-		!db_exec(w, SQL_CHANNEL_INSERT,
-			ARGS(V_INT(*no), V_INT(origin), V_INT(s->created_at), V_TEXT(cid),
-				origin == 0 ? V_INT(s->creator) : V_NULL, V_TEXT(team),
-				V_TEXT(custom), s->frozen ? V_INT(1) : V_NULL,
-				s->disabled ? V_INT(1) : V_NULL),
-			NO_BULK, NULL, e))
-		return false;
-	return !rows || insert_members(w, a, *no, s, only, e);
+	return insert_cid(w, cid, *no, e) &&
+	       db_exec(w, SQL_CHANNEL_INSERT,
+		       ARGS(V_INT(*no), V_INT(s->created_at), V_TEXT(cid), V_INT(s->creator),
+			       V_TEXT(s->team), V_TEXT(s->custom),
+			       s->frozen ? V_INT(1) : V_NULL, s->disabled ? V_INT(1) : V_NULL),
+		       NO_BULK, NULL, e) &&
+	       insert_members(w, a, *no, s, e);
 }
 
 struct goc {
@@ -430,17 +365,13 @@ get_or_create(struct db *w, void *arg, struct err *e)
 {
 	struct goc *g = arg;
 	const struct channel_spec *s = g->spec;
-	int64_t *uids = arena_array(g->arena, s->nmembers + 1, sizeof(*uids)), no;
+	int64_t no;
 	bool found;
 
 	g->made = false;
 	if (!db_lock_channels(w, false, e))
 		return false;
-	for (size_t i = 0; i < s->nmembers; i++)
-		uids[i] = s->members[i].uid;
-	if (s->id.p ? !channel_find(w, g->arena, s->type, s->id, g->out, &found, e)
-		    : !channel_find_distinct(
-			      w, g->arena, s->type, uids, s->nmembers, g->out, &found, e))
+	if (!channel_find(w, g->arena, s->type, id_of_spec(g->arena, s), g->out, &found, e))
 		return false;
 	if (found && g->out->deleted_at != NO_TIME)
 		return fail(e, ERR_INPUT, "channel %.*s was deleted", STR_ARG(g->out->cid));

@@ -24,6 +24,7 @@
 
 struct arena;
 struct channel_origin;
+struct channel_place;
 struct db;
 struct err;
 struct user;
@@ -72,6 +73,8 @@ struct member {
 bool channel_type_exists(struct str type);
 /* The distinct id of any members: sorts and removes duplicates on a copy. */
 struct str channel_distinct_id(struct arena *, const int64_t *uids, size_t n);
+/* "type:id". */
+struct str channel_cid(struct arena *, struct str type, struct str id);
 /* The cid of the channel that ${form} gives the user. */
 struct str
 channel_cid_of(struct arena *, const struct form *, struct str home_user_id, int64_t home_uid);
@@ -84,6 +87,11 @@ bool channel_find(struct db *, struct arena *, struct str type, struct str id,
 	struct channel *out, bool *found, struct err *e) MUST_USE;
 bool channel_find_distinct(struct db *, struct arena *, struct str type, const int64_t *uids,
 	size_t n, struct channel *out, bool *found, struct err *e) MUST_USE;
+/* Many of ${type} by id, with a few statements: out[i] belongs to ids[i] and has no == 0 where
+ * there is none.  places[i] tells where it would be made; it is empty where the id is stored.
+ */
+bool channel_find_many(struct db *, struct arena *, struct str type, const struct str *ids,
+	size_t n, struct channel *out, struct channel_place *places, struct err *e) MUST_USE;
 bool channel_by_no(struct db *, struct arena *, int64_t no, struct channel *out, bool *found,
 	struct err *e) MUST_USE;
 /* Many; those that do not exist drop out.  *out has *n <= ${n} elements, in the order of
@@ -113,22 +121,14 @@ struct channel_spec {
 	int64_t created_at;
 	struct str team, custom; /* p == NULL: none */
 	bool frozen, disabled;
-	/* All of them, the receiver and the sender of a campaign included. */
-	const struct member_spec *members;
+	const struct member_spec *members; /* all of them */
 	size_t nmembers;
-	/* Of a campaign: its no and the receiver.  Then the row only stores what does not
-	 * follow from the campaign; team and custom are to be given only when they were
-	 * rendered per recipient. */
-	int64_t origin;
-	int64_t receiver;
-	/* Stored instead when the channel falls on the number of another user, so that nothing
-	 * can be derived (origin only).  p == NULL: as the campaign's channel_template says. */
-	struct str full_team, full_custom;
 };
 
 /* Makes a channel that channel_find does not find, as the derived row when its id fits a
  * form and the user exists, else with its cid stored (and the form noted as shadowed).
- * Only inside db_write.  Fails: STORE. */
+ * Only inside db_write, with db_lock_channels().  Those of campaigns are made by
+ * engine/batch_write.c, thousands at a time.  Fails: STORE. */
 bool channel_create(struct db *w, struct arena *, const struct channel_spec *, int64_t *no,
 	struct err *e) MUST_USE;
 /* Finds or creates in one transaction; *made tells which.  Fails: INPUT (deleted), STORE. */

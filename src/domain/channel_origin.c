@@ -242,9 +242,14 @@ load(struct channel_origins *s, struct db *db, const int64_t *nos, size_t n, str
 
 	if (!db_query(db, SQL_CHANNEL_TEMPLATES, NO_ARGS, &bulk, &r, e))
 		return false;
-	while (ok && rows_next(&r))
-		ok = read_origin(db, s->arena, row_str(&r, 1), &new[row_int(&r, 0)], e) &&
+	while (ok && rows_next(&r)) {
+		struct channel_origin *o = &new[row_int(&r, 0)];
+
+		if (row_str(&r, 2).n > 0)
+			o->team = arena_dup(s->arena, row_str(&r, 2));
+		ok = read_origin(db, s->arena, row_str(&r, 1), o, e) &&
 		     arena_check(s->arena, e);
+	}
 	return rows_end(&r, ok ? e : &(struct err){0}) && ok;
 }
 
@@ -275,6 +280,8 @@ channel_origins_give(struct channel_origins *s, struct db *db, struct channel *c
 		c->from = seen(s, c->origin);
 		if (c->custom.p == NULL)
 			c->custom = c->from->custom;
+		if (c->team.p == NULL)
+			c->team = c->from->team;
 	}
 	return true;
 }

@@ -28,6 +28,7 @@ struct named_member {
 struct channel_origin {
 	int64_t no;                 /* of the campaign */
 	struct str custom;          /* JSON object, or p == NULL */
+	struct str team;            /* of all its channels; p == NULL: none */
 	struct named_member *named; /* in the order of the template */
 	size_t nnamed;
 	const struct named_member **by_uid; /* the known ones, each once */

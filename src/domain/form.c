@@ -31,30 +31,14 @@ form_from_row(struct rows *r, struct arena *a, struct form *out)
 }
 
 static bool
-query_one(struct db *db, struct arena *a, enum sql_id sql, struct args args, struct form *out,
-	bool *found, struct err *e)
-{
-	struct rows r;
-
-	*found = false;
-	if (!db_query(db, sql, args, NO_BULK, &r, e))
-		return false;
-	if (rows_next(&r)) {
-		form_from_row(&r, a, out);
-		*found = true;
-	}
-	return rows_end(&r, e);
-}
-
-static bool
-query_all(struct db *db, struct arena *a, struct str type, enum form_kind kind,
-	struct form **out, size_t *n, struct err *e)
+query(struct db *db, struct arena *a, enum sql_id sql, struct args args, struct form **out,
+	size_t *n, struct err *e)
 {
 	struct buf list;
 	struct rows r;
 
 	buf_init(&list, a, 16 * sizeof(struct form));
-	if (!db_query(db, SQL_FORM_LIST, ARGS(V_TEXT(type), V_INT(kind)), NO_BULK, &r, e))
+	if (!db_query(db, sql, args, NO_BULK, &r, e))
 		return false;
 	while (rows_next(&r)) {
 		struct form f;
@@ -65,6 +49,13 @@ query_all(struct db *db, struct arena *a, struct str type, enum form_kind kind,
 	*out = (struct form *)(void *)list.p;
 	*n = list.n / sizeof(struct form);
 	return rows_end(&r, e);
+}
+
+static bool
+query_all(struct db *db, struct arena *a, struct str type, enum form_kind kind,
+	struct form **out, size_t *n, struct err *e)
+{
+	return query(db, a, SQL_FORM_LIST, ARGS(V_TEXT(type), V_INT(kind)), out, n, e);
 }
 
 /* Whether some text fits both prefix1 * suffix1 and prefix2 * suffix2. */
@@ -123,20 +114,6 @@ is_id_text(struct str s)
 	return s.n == 0 || (s.p[0] != '!' && id_channel_valid(s));
 }
 
-static struct str
-others_text(struct arena *a, const int64_t *uids, size_t n)
-{
-	struct buf b;
-
-	buf_init(&b, a, 48);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			buf_char(&b, ',');
-		buf_i64(&b, uids[i]);
-	}
-	return buf_view(&b);
-}
-
 static bool
 has_uid(const int64_t *uids, size_t n, int64_t uid)
 {
@@ -154,7 +131,86 @@ cmp_uid(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* ---- matching ----------------------------------------------------------------------- */
+
+static int
+cmp_size(size_t x, size_t y)
+{
+	return (x > y) - (x < y);
+}
+
+/* Forms of one shape – prefixes of one length, suffixes of one length – stand together. */
+static int
+cmp_shape(const struct form *x, const struct form *y)
+{
+	int c = cmp_size(x->prefix.n, y->prefix.n);
+
+	return c != 0 ? c : cmp_size(x->suffix.n, y->suffix.n);
+}
+
+static int
+cmp_affixes(const void *a, const void *b)
+{
+	const struct form *x = a, *y = b;
+	int c = cmp_shape(x, y);
+
+	if (c == 0)
+		c = str_cmp(x->prefix, y->prefix);
+	return c != 0 ? c : str_cmp(x->suffix, y->suffix);
+}
+
+/* Sorts forms; ends[k] is where the k-th shape ends.  Returns how many shapes there are. */
+static size_t
+sort_by_shape(struct form *forms, size_t n, size_t *ends)
+{
+	size_t nshapes = 0;
+
+	if (n > 1)
+		qsort(forms, n, sizeof(*forms), cmp_affixes);
+	for (size_t i = 0; i < n; i++)
+		if (i + 1 == n || cmp_shape(&forms[i], &forms[i + 1]) != 0)
+			ends[nshapes++] = i + 1;
+	return nshapes;
+}
+
+static struct form_fit
+fit(const struct form *forms, const size_t *ends, size_t nshapes, struct str id)
+{
+	if (str_starts(id, STR("!")))
+		return (struct form_fit){0}; /* what the server makes */
+	for (size_t k = 0; k < nshapes; k++) {
+		const struct form *first = &forms[k > 0 ? ends[k - 1] : 0], *hit;
+		size_t before = first->prefix.n, after = first->suffix.n;
+		struct form key;
+
+		if (before + after >= id.n)
+			continue;
+		key.prefix = str_sub(id, 0, before);
+		key.suffix = str_sub(id, id.n - after, after);
+		hit = bsearch(&key, first, (size_t)(&forms[ends[k]] - first), sizeof(key),
+			cmp_affixes);
+		if (hit != NULL)
+			return (struct form_fit){
+				hit->form, str_sub(id, before, id.n - before - after)};
+	}
+	return (struct form_fit){0};
+}
+
 /* ---- exported ----------------------------------------------------------------------- */
+
+struct str
+form_others_text(struct arena *a, const int64_t *uids, size_t n)
+{
+	struct buf b;
+
+	buf_init(&b, a, 48);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_char(&b, ',');
+		buf_i64(&b, uids[i]);
+	}
+	return buf_view(&b);
+}
 
 bool
 form_for_affix(struct db *w, struct arena *a, struct str type, struct str prefix,
@@ -195,7 +251,6 @@ form_for_distinct(struct db *w, struct arena *a, struct str type, const int64_t 
 {
 	struct form f = {.type = arena_dup(a, type), .kind = FORM_DISTINCT, .suffix = STR("")};
 	int64_t *sorted = arena_array(a, n + 1, sizeof(*sorted));
-	bool found;
 
 	*ok = false;
 	if (n > 0)
@@ -203,13 +258,13 @@ form_for_distinct(struct db *w, struct arena *a, struct str type, const int64_t 
 	n = form_sort_uids(sorted, n);
 	if (n >= FORM_MAX_DISTINCT)
 		return true;
-	if (!form_find_distinct(w, a, type, sorted, n, out, &found, e))
+	f.prefix = form_others_text(a, sorted, n);
+	if (!form_find_distinct(w, type, &f.prefix, 1, &f.form, e))
 		return false;
-	if (found) {
+	if (f.form != 0) {
 		*ok = true;
-		return true;
+		return form_get(w, a, f.form, out, e);
 	}
-	f.prefix = others_text(a, sorted, n);
 	if (!make(w, a, &f, ok, e))
 		return false;
 	if (*ok)
@@ -220,34 +275,56 @@ form_for_distinct(struct db *w, struct arena *a, struct str type, const int64_t 
 bool
 form_get(struct db *db, struct arena *a, int64_t form_no, struct form *out, struct err *e)
 {
-	bool found;
+	struct form *forms;
+	size_t n;
 
-	if (!query_one(db, a, SQL_FORM_GET, ARGS(V_INT(form_no)), out, &found, e))
+	if (!query(db, a, SQL_FORM_GET, ARGS(V_INT(form_no)), &forms, &n, e))
 		return false;
-	if (!found)
+	if (n == 0)
 		return fail(e, ERR_NOT_FOUND, "form %lld doesn't exist", (long long)form_no);
+	*out = forms[0];
 	return true;
 }
 
 bool
-form_match(struct db *db, struct arena *a, struct str type, struct str id, struct form *out,
-	struct str *middle, bool *found, struct err *e)
+form_match(struct db *db, struct arena *a, struct str type, const struct str *ids, size_t n,
+	struct form_fit *out, struct err *e)
 {
-	if (!query_one(db, a, SQL_FORM_MATCH, ARGS(V_TEXT(type), V_TEXT(id)), out, found, e))
+	struct form *forms;
+	size_t nforms, nshapes, *ends;
+	bool ok = true;
+
+	if (n == 1) /* A store may have thousands of forms. */
+		ok = query(db, a, SQL_FORM_MATCH, ARGS(V_TEXT(type), V_TEXT(ids[0])), &forms,
+			&nforms, e);
+	else if (n > 1)
+		ok = query_all(db, a, type, FORM_AFFIX, &forms, &nforms, e);
+	if (!ok || n == 0)
+		return ok;
+	ends = arena_array(a, nforms, sizeof(*ends));
+	nshapes = sort_by_shape(forms, nforms, ends);
+	for (size_t i = 0; i < n; i++)
+		out[i] = fit(forms, ends, nshapes, ids[i]);
+	return true;
+}
+
+bool
+form_find_distinct(struct db *db, struct str type, const struct str *others, size_t n,
+	int64_t *out, struct err *e)
+{
+	struct col cols[] = {COL_TEXTS(others)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	if (n == 0)
+		return true;
+	memset(out, 0, n * sizeof(*out));
+	if (!db_query(
+		    db, SQL_FORM_FIND, ARGS(V_TEXT(type), V_INT(FORM_DISTINCT)), &bulk, &r, e))
 		return false;
-	if (*found)
-		*middle = str_sub(id, out->prefix.n, id.n - out->prefix.n - out->suffix.n);
-	return true;
-}
-
-bool
-form_find_distinct(struct db *db, struct arena *a, struct str type, const int64_t *others,
-	size_t n, struct form *out, bool *found, struct err *e)
-{
-	struct args args = ARGS(V_TEXT(type), V_INT(FORM_DISTINCT),
-		V_TEXT(others_text(a, others, n)), V_TEXT(STR("")));
-
-	return query_one(db, a, SQL_FORM_FIND, args, out, found, e);
+	while (rows_next(&r))
+		out[row_int(&r, 0)] = row_int(&r, 1);
+	return rows_end(&r, e);
 }
 
 size_t
@@ -304,9 +381,12 @@ form_meetings(struct db *db, struct arena *a, const struct form *f, int64_t **ui
 }
 
 bool
-form_shadow(struct db *w, int64_t form_no, struct err *e)
+form_shadow(struct db *w, const int64_t *forms, size_t n, struct err *e)
 {
-	return db_exec(w, SQL_FORM_SHADOW, ARGS(V_INT(form_no)), NO_BULK, NULL, e);
+	struct col cols[] = {COL_INTS(forms)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+
+	return n == 0 || db_exec(w, SQL_FORM_SHADOW, NO_ARGS, &bulk, NULL, e);
 }
 
 size_t
@@ -336,7 +416,7 @@ form_distinct_id(struct arena *a, const int64_t *uids, size_t n)
 				buf_char(&b, alphabet[(uids[i] >> shift) & 63]);
 		return buf_view(&b);
 	}
-	crypt_sha256(others_text(a, uids, n), digest);
+	crypt_sha256(form_others_text(a, uids, n), digest);
 	buf_str(&b, crypt_b64url(a, (struct str){(const char *)digest, sizeof(digest)}));
 	return buf_view(&b);
 }

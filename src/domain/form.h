@@ -46,14 +46,20 @@ bool form_for_distinct(struct db *w, struct arena *, struct str type, const int6
 bool form_get(
 	struct db *, struct arena *, int64_t form_no, struct form *out, struct err *e) MUST_USE;
 
-/* The affix form of ${type} that ${id} fits; *middle is what stands for the receiver's id.
- * *found false: none.  Fails: STORE. */
-bool form_match(struct db *, struct arena *, struct str type, struct str id, struct form *out,
-	struct str *middle, bool *found, struct err *e) MUST_USE;
-/* The distinct form of ${type} whose others are exactly ${others} (sorted, distinct). */
-bool form_find_distinct(struct db *, struct arena *, struct str type, const int64_t *others,
-	size_t n, struct form *out, bool *found, struct err *e) MUST_USE;
+/* What an id fits. */
+struct form_fit {
+	int64_t form;      /* 0: nothing */
+	struct str middle; /* of the id: what stands for the receiver's */
+};
+/* The affix forms of ${type} that ids fit; out[i] belongs to ids[i].  Fails: STORE. */
+bool form_match(struct db *, struct arena *, struct str type, const struct str *ids, size_t n,
+	struct form_fit *out, struct err *e) MUST_USE;
 
+/* The others of a distinct form as they are stored; ${uids} are sorted and distinct. */
+struct str form_others_text(struct arena *, const int64_t *uids, size_t n);
+/* The distinct forms of ${type} by their others: out[i] is the number of others[i], or 0. */
+bool form_find_distinct(struct db *, struct str type, const struct str *others, size_t n,
+	int64_t *out, struct err *e) MUST_USE;
 /* The uids in the prefix of a distinct form; returns how many. */
 size_t form_others(const struct form *, int64_t uids[FORM_MAX_DISTINCT - 1]);
 
@@ -64,8 +70,8 @@ size_t form_others(const struct form *, int64_t uids[FORM_MAX_DISTINCT - 1]);
 bool form_meetings(struct db *, struct arena *, const struct form *, int64_t **uids, size_t *n,
 	struct err *e) MUST_USE;
 
-/* Notes that an explicit channel with an id that fits ${form_no} exists.  Inside db_write. */
-bool form_shadow(struct db *w, int64_t form_no, struct err *e) MUST_USE;
+/* Notes that explicit channels with ids that fit these forms exist.  Only inside db_write. */
+bool form_shadow(struct db *w, const int64_t *forms, size_t n, struct err *e) MUST_USE;
 
 /* ---- distinct ids ------------------------------------------------------------------ */
 

@@ -8,9 +8,29 @@
 #include "domain/ledger.h"
 
 struct arena;
+struct channel_homes;
+struct channel_place;
 struct db;
 struct err;
 struct sending;
+
+/* Channels to make, column by column. */
+struct new_channels {
+	size_t n;
+	int64_t *no;
+	size_t *maker;      /* the message for which it is made */
+	int64_t *receiver;  /* of that message */
+	struct str *custom; /* JSON object, or p == NULL */
+	struct str *team;   /* or p == NULL */
+	struct str *cid;    /* of stored ones */
+};
+
+/* Ids that lead to no channel, and where each would be made. */
+struct absent {
+	size_t n;
+	struct str *ids;
+	struct channel_place *places;
+};
 
 /* What was prepared, column by column, ready for the bulk statements.  In the batch's
  * arena. */
@@ -25,36 +45,26 @@ struct prepared {
 	int64_t *key, *channel, *receiver;
 	struct str *text, *extra;
 	size_t nmessages;
-	/* Derived channels to make. */
-	int64_t *new_no;
-	struct str *new_custom;
-	struct str *new_team; /* NULL: they have none of their own */
-	size_t nnew;
-	/* Messages into channels that existed, as indexes; for sender_mode and show_channels.
-	 */
+	/* Messages into channels that existed; for sender_mode and show_channels. */
 	int64_t *old_channel, *old_receiver;
 	size_t nold;
-	/* Channels that must be made one by one, since their id is stored or was looked up. */
-	struct slow_channel *slow;
-	size_t nslow;
-	size_t max_bytes; /* of one rendered message */
-	int64_t removals; /* how often channels had been removed when it was begun */
+	/* Channels to make: on the number of their receiver, so that all follows from the
+	 * campaign; with their id stored; on the number of somebody else, where nothing may
+	 * follow. */
+	struct new_channels own, stored, foreign;
+	int64_t *shadows; /* forms that ids of ${stored} fit */
+	size_t nshadows;
+	/* What was looked for by id and is to be stored, or to be derived. */
+	struct absent to_store, to_derive;
+	bool has_own_teams; /* each channel of ${own} has its own, else they have none */
+	size_t max_bytes;   /* of one rendered message */
+	int64_t removals;   /* how often channels had been removed when it was begun */
 };
 
-struct slow_channel {
-	struct str key; /* its id; equal ones of a batch are one channel */
-	struct str id;  /* the same, or p == NULL: distinct */
-	int64_t receiver;
-	struct str custom; /* rendered, or p == NULL */
-	struct str team;   /* the same */
-	size_t *messages;  /* indexes whose channel it becomes */
-	size_t nmessages, cap;
-};
-
-/* Loads the recipients of ${b}, decides every outcome and renders.  Fails: STORE; BUG when
- * the row of the batch is corrupt. */
+/* Loads the recipients of ${b}, decides every outcome and renders.  Fails: STORE, UNCERTAIN;
+ * BUG when the row of the batch is corrupt. */
 bool batch_prepare(struct db *db, struct arena *a, struct sending *s, const struct batch *b,
-	size_t max_bytes, struct prepared *out, struct err *e) MUST_USE;
+	size_t max_bytes, struct channel_homes *, struct prepared *out, struct err *e) MUST_USE;
 
 /* The way out for a batch that cannot be prepared or written: all its recipients fail with
  * internal_error, so that the campaign ends (I-5). */

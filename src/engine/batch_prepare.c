@@ -2,20 +2,21 @@
  * rendered message, outside any transaction.
  *
  * One ordered query drives the loop and each recipient is rendered while his row is at hand,
- * so the database's memory is borrowed and nothing is copied but the output.  Memory of the
- * slow ways (stored ids, look-ups) is given back with the batch. */
+ * so the database's memory is borrowed and nothing is copied but the output.  Only those whose
+ * channel is known by its id alone are put off, and come when all ids were looked for. */
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
-#include "base/jscan.h"
 #include "base/pack.h"
 #include "domain/channel.h"
+#include "domain/channel_origin.h"
 #include "domain/form.h"
 #include "domain/template.h"
 #include "engine/batch.h"
+#include "engine/batch_seek.h"
 #include "engine/sending.h"
 #include "store/db.h"
 
@@ -32,24 +33,17 @@ struct preparing {
 	struct db *db;
 	struct sending *s;
 	struct prepared *p;
-	struct buf out;                             /* rendered text of all recipients */
-	struct piece *text, *extra, *custom, *team; /* custom, team: of new_no[i] */
+	struct buf out; /* rendered text of all recipients */
+	/* Of each message; custom and team are those of the channel made for it. */
+	struct piece *text, *extra, *custom, *team;
 	/* Of the recipient at hand. */
 	struct user receiver;
-	int64_t channel; /* 0: to be made */
-	bool exists, deleted, disabled;
 	struct template_channel view;
-	struct arena scratch; /* for what is looked up or rendered only for him */
-	/* What channels of one origin share, for each origin that was met. */
-	struct origin {
-		int64_t campaign;
-		struct str custom, team;
-	} * origins;
-	size_t norigins, origins_cap;
-	/* Places in p->slow by hash of the key, plus 1; 0: free. */
-	uint32_t *slots;
-	size_t nslots;
+	struct arena scratch; /* for what is rendered only for him */
 	char id[MAX_CHANNEL_ID + 1], cid[2 * MAX_CHANNEL_ID + 2];
+	struct channel_origins origins; /* those of channels that were met */
+	struct channel_homes *homes;
+	struct seek seek;
 };
 
 static void
@@ -135,125 +129,41 @@ set_distinct_id(struct preparing *q)
 	q->view.id = channel_distinct_id(&q->scratch, set, q->s->nmembers + 1);
 }
 
-/* Finds the channel of the recipient's id or member set where the number does not tell. */
+/* Gives the recipient's channel its id where that counts.  False: no valid one. */
 static bool
-find_channel(struct preparing *q, int64_t *origin, struct err *e)
+name_channel(struct preparing *q, bool by_number)
 {
-	struct sending *s = q->s;
-	struct channel found;
-	bool is_there;
-
-	if (s->content.channel_id != NULL) {
-		if (!channel_find(q->db, &q->scratch, s->content.channel_type, q->view.id,
-			    &found, &is_there, e))
-			return false;
-	} else {
-		int64_t *set = arena_array(&q->scratch, s->nmembers + 1, sizeof(*set));
-
-		memcpy(set, s->members, s->nmembers * sizeof(*set));
-		set[s->nmembers] = q->receiver.uid;
-		if (!channel_find_distinct(q->db, &q->scratch, s->content.channel_type, set,
-			    form_sort_uids(set, s->nmembers + 1), &found, &is_there, e))
-			return false;
-	}
-	q->exists = is_there;
-	q->channel = is_there ? found.no : 0;
-	q->deleted = is_there && found.deleted_at != NO_TIME;
-	q->disabled = is_there && found.disabled;
-	if (!is_there && s->content.channel_id == NULL)
+	q->view = (struct template_channel){.type = q->s->content.channel_type};
+	if (q->s->content.channel_id != NULL)
+		return q->s->form.form != 0 ? compose_id(q) : render_id(q);
+	if (!by_number)
 		set_distinct_id(q);
-	if (is_there) {
-		*origin = found.origin;
-		q->view.id = found.id;
-		q->view.custom = found.custom;
-		q->view.team = found.team;
-	}
 	return true;
 }
 
-/* The custom data and the team that a campaign gave its channels; p == NULL: none. */
-static bool
-load_origin(struct preparing *q, struct origin *o, struct err *e)
+/* Reasons that lie in the channel. */
+static enum outcome
+judge_spot(const struct preparing *q, const struct spot *s)
 {
-	struct jscan_value v = {0};
-	struct rows r;
-
-	o->custom = o->team = STR_NONE;
-	if (!db_query(q->db, SQL_CHANNEL_TEMPLATE, ARGS(V_INT(o->campaign)), NO_BULK, &r, e))
-		return false;
-	if (rows_next(&r)) {
-		o->team = arena_dup(q->p->arena, row_str(&r, 1));
-		if (!row_null(&r, 0))
-			v = jscan_member(row_str(&r, 0), STR("custom"));
-	}
-	if (v.type == JSCAN_OBJECT)
-		o->custom = arena_dup(q->p->arena, v.raw);
-	return rows_end(&r, e);
+	if (s->deleted || (!s->exists && !q->s->campaign.create_channels))
+		return OUTCOME_NO_CHANNEL;
+	if (s->exists && s->disabled)
+		return OUTCOME_CHANNEL_DISABLED;
+	return OUTCOME_PENDING;
 }
 
-/* Fills in what the channel has from the campaign that made it. */
+/* What {{ channel }} shows of one that exists: its custom data and its team may stand in the
+ * campaign that made it. */
 static bool
-view_origin(struct preparing *q, int64_t campaign, struct err *e)
+view_channel(struct preparing *q, const struct spot *s, struct err *e)
 {
-	size_t i = 0;
+	struct channel c = {.origin = s->origin, .custom = s->custom, .team = s->team};
 
-	if (campaign == 0 || (q->view.custom.p != NULL && q->view.team.p != NULL))
-		return true;
-	while (i < q->norigins && q->origins[i].campaign != campaign)
-		i++;
-	if (i == q->origins_cap) {
-		struct origin *grown;
-
-		q->origins_cap = q->origins_cap * 2 + 8;
-		grown = arena_array(q->p->arena, q->origins_cap, sizeof(*grown));
-		if (i > 0)
-			memcpy(grown, q->origins, i * sizeof(*grown));
-		q->origins = grown;
-	}
-	if (i == q->norigins) {
-		q->origins[i].campaign = campaign;
-		if (!load_origin(q, &q->origins[i], e))
-			return false;
-		q->norigins++;
-	}
-	if (q->view.custom.p == NULL)
-		q->view.custom = q->origins[i].custom;
-	if (q->view.team.p == NULL)
-		q->view.team = q->origins[i].team;
-	return true;
-}
-
-/* Where the message goes: number, existence, id.  *outcome stays PENDING when it can. */
-static bool
-locate_channel(struct preparing *q, struct rows *r, enum outcome *outcome, struct err *e)
-{
-	struct sending *s = q->s;
-	bool by_number = s->form.form != 0 && !sending_must_find(s, q->receiver.uid);
-	int64_t origin = 0;
-
-	q->view = (struct template_channel){.type = s->content.channel_type};
-	if (s->content.channel_id != NULL &&
-		!(s->form.form != 0 ? compose_id(q) : render_id(q))) {
-		*outcome = OUTCOME_INVALID_CHANNEL_ID;
-		return true;
-	}
-	if (by_number) {
-		q->channel = CHANNEL_NO(q->receiver.uid, s->form.form);
-		q->exists = !row_null(r, 13);
-		q->disabled = row_int(r, 14) != 0;
-		q->deleted = !row_null(r, 15);
-		q->view.team = row_str(r, 16);
-		q->view.custom = row_str(r, 17);
-		origin = row_int(r, 18);
-	} else if (!find_channel(q, &origin, e)) {
+	if ((c.custom.p == NULL || c.team.p == NULL) &&
+		!channel_origins_give(&q->origins, q->db, &c, 1, e))
 		return false;
-	}
-	if (q->exists && s->content.uses_channel && !view_origin(q, origin, e))
-		return false;
-	if (q->deleted || (!q->exists && !s->campaign.create_channels))
-		*outcome = OUTCOME_NO_CHANNEL;
-	else if (q->exists && q->disabled)
-		*outcome = OUTCOME_CHANNEL_DISABLED;
+	q->view.custom = c.custom;
+	q->view.team = c.team;
 	return true;
 }
 
@@ -269,35 +179,28 @@ render_team(struct preparing *q, struct buf *out)
 	       str_utf8_len((struct str){out->p + at, out->n - at}) <= CONTENT_TEAM_MAX;
 }
 
-/* Whether the campaign gives each channel a team of its own. */
-static bool
-has_own_teams(const struct preparing *q)
-{
-	return q->s->campaign.team.p != NULL && q->s->content.channel_team != NULL;
-}
-
 /* Fills in what {{ channel }} may show besides: id, cid, and the custom data and team that a
  * channel still to be made will have.  False: that is too large. */
 static bool
-complete_view(struct preparing *q)
+complete_view(struct preparing *q, const struct spot *s)
 {
 	const struct template_vars vars = {.sender = &q->s->sender, .receiver = &q->receiver};
 	const struct content *t = &q->s->content;
 	struct str type = q->view.type;
 	struct buf custom, team;
 
-	if (!q->exists && t->channel_custom == NULL) {
+	if (!s->exists && t->channel_custom == NULL) {
 		q->view.custom = t->constant_custom;
-	} else if (!q->exists) {
+	} else if (!s->exists) {
 		buf_init(&custom, &q->scratch, 256);
 		if (!template_render(t->channel_custom, &vars, q->p->max_bytes, &custom))
 			return false;
 		q->view.custom = buf_view(&custom);
 	}
-	if (!q->exists) {
+	if (!s->exists) {
 		q->view.team = sending_team(q->s);
 		buf_init(&team, &q->scratch, 64);
-		if (has_own_teams(q) && !render_team(q, &team))
+		if (q->p->has_own_teams && !render_team(q, &team))
 			return false;
 		if (team.n > 0)
 			q->view.team = buf_view(&team);
@@ -327,12 +230,12 @@ render_piece(struct preparing *q, const struct template *t, struct piece *out)
 
 /* Text and extra of the recipient at hand, into the place of the next message. */
 static enum outcome
-render(struct preparing *q)
+render(struct preparing *q, const struct spot *s)
 {
 	size_t m = q->p->nmessages, before = q->out.n;
 	struct str text;
 
-	if (q->s->content.uses_channel && !complete_view(q))
+	if (q->s->content.uses_channel && !complete_view(q, s))
 		return OUTCOME_RENDERED_TOO_LARGE;
 	if (!render_piece(q, q->s->content.text, &q->text[m]) ||
 		!render_piece(q, q->s->content.extra, &q->extra[m])) {
@@ -347,55 +250,164 @@ render(struct preparing *q)
 	return OUTCOME_SENT;
 }
 
-/* The slot of a key: that of its channel, or the free one where it belongs. */
-static uint32_t *
-slot_of(struct preparing *q, struct str key)
+static void
+allocate_channels(struct new_channels *list, struct arena *a, size_t n)
 {
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
-	size_t i;
-
-	if (q->slots == NULL) {
-		q->nslots = 2 * BATCH_MAX;
-		q->slots = arena_zalloc(q->p->arena, q->nslots * sizeof(*q->slots));
-	}
-	for (size_t k = 0; k < key.n; k++)
-		hash = (hash ^ (uint8_t)key.p[k]) * 1099511628211u;
-	i = hash % q->nslots;
-	while (q->slots[i] != 0 && !str_eq(q->p->slow[q->slots[i] - 1].key, key))
-		i = (i + 1) % q->nslots;
-	return &q->slots[i];
+	list->no = arena_array(a, n, sizeof(int64_t));
+	list->maker = arena_array(a, n, sizeof(size_t));
+	list->receiver = arena_array(a, n, sizeof(int64_t));
+	list->custom = arena_array(a, n, sizeof(struct str));
+	list->team = arena_array(a, n, sizeof(struct str));
+	list->cid = arena_array(a, n, sizeof(struct str));
 }
 
-/* Remembers a channel to be made one by one; equal ids of a batch are one channel. */
-static void
-add_slow(struct preparing *q, size_t message, struct str custom, struct str team)
+/* What only the channel made for message ${m} has.  False: that is too large. */
+static bool
+render_channel(struct preparing *q, size_t m)
+{
+	struct piece *team = &q->team[m];
+
+	if (!render_piece(q, q->s->content.channel_custom, &q->custom[m]))
+		return false;
+	*team = (struct piece){.at = q->out.n, .is_set = q->p->has_own_teams};
+	if (team->is_set && !render_team(q, &q->out))
+		return false;
+	team->n = q->out.n - team->at;
+	return true;
+}
+
+/* The channel of message ${m}: there, or to be made.  ${t}: NULL when known by its number. */
+static enum outcome
+place(struct preparing *q, const struct spot *s, struct target *t, size_t m)
 {
 	struct prepared *p = q->p;
-	uint32_t *slot = slot_of(q, q->view.id);
-	struct slow_channel *c;
+	struct new_channels *list;
 
-	if (*slot == 0) {
-		struct str key = arena_dup(p->arena, q->view.id);
-
-		p->slow[p->nslow++] = (struct slow_channel){
-			.key = key,
-			.id = q->s->content.channel_id != NULL ? key : STR_NONE,
-			.receiver = q->receiver.uid,
-			.custom = arena_dup(p->arena, custom),
-			.team = arena_dup(p->arena, team),
-		};
-		*slot = (uint32_t)p->nslow;
+	p->channel[m] = s->no;
+	if (s->exists) {
+		p->old_channel[p->nold] = s->no;
+		p->old_receiver[p->nold++] = q->receiver.uid;
+		return OUTCOME_SENT;
 	}
-	c = &p->slow[*slot - 1];
-	if (c->nmessages == c->cap) {
-		size_t *grown = arena_array(p->arena, c->cap * 2 + 1, sizeof(*grown));
-
-		if (c->nmessages > 0)
-			memcpy(grown, c->messages, c->nmessages * sizeof(*grown));
-		c->messages = grown;
-		c->cap = c->cap * 2 + 1;
+	if (t != NULL && t->is_made)
+		return OUTCOME_SENT;
+	if (!render_channel(q, m))
+		return OUTCOME_RENDERED_TOO_LARGE;
+	if (t == NULL || !t->is_stored) {
+		list = CHANNEL_HOME(s->no) == q->receiver.uid ? &p->own : &p->foreign;
+		list->no[list->n] = s->no;
+		list->maker[list->n++] = m;
 	}
-	c->messages[c->nmessages++] = message;
+	if (t != NULL) {
+		t->is_made = true;
+		t->maker = m;
+	}
+	return OUTCOME_SENT;
+}
+
+/* Recipient ${i}, at hand, gets his message into the channel at ${s}. */
+static bool
+deliver(struct preparing *q, size_t i, const struct spot *s, struct target *t, struct err *e)
+{
+	struct prepared *p = q->p;
+	enum outcome outcome = judge_spot(q, s);
+	size_t m = p->nmessages;
+
+	if (outcome == OUTCOME_PENDING && s->exists && q->s->content.uses_channel &&
+		!view_channel(q, s, e))
+		return false;
+	if (outcome == OUTCOME_PENDING)
+		outcome = render(q, s);
+	if (outcome == OUTCOME_SENT)
+		outcome = place(q, s, t, m);
+	if (outcome == OUTCOME_SENT) {
+		p->key[m] = p->batch->first_key + (int64_t)i;
+		p->receiver[m] = q->receiver.uid;
+		p->nmessages++;
+	}
+	p->outcomes[i] = (uint8_t)outcome;
+	return true;
+}
+
+/* The channel in the row, be it there or not. */
+static struct spot
+spot_of_row(const struct preparing *q, struct rows *r)
+{
+	return (struct spot){
+		.no = CHANNEL_NO(q->receiver.uid, q->s->form.form),
+		.exists = !row_null(r, 13),
+		.disabled = row_int(r, 14) != 0,
+		.deleted = !row_null(r, 15),
+		.team = row_str(r, 16),
+		.custom = row_str(r, 17),
+		.origin = row_int(r, 18),
+	};
+}
+
+static bool
+prepare_one(struct preparing *q, struct rows *r, size_t i, struct err *e)
+{
+	struct prepared *p = q->p;
+	bool by_number = q->s->form.form != 0 && !sending_must_find(q->s, p->uids[i]);
+	enum outcome outcome;
+	struct spot spot;
+
+	read_recipient(r, &q->receiver);
+	outcome = judge_receiver(q, p->uids[i]);
+	if (outcome == OUTCOME_PENDING && !name_channel(q, by_number))
+		outcome = OUTCOME_INVALID_CHANNEL_ID;
+	p->outcomes[i] = (uint8_t)outcome;
+	if (outcome == OUTCOME_PENDING && !by_number)
+		batch_seek_put_off(&q->seek, p, i, &q->receiver, q->view.id);
+	if (outcome != OUTCOME_PENDING || !by_number)
+		return true;
+	spot = spot_of_row(q, r);
+	return deliver(q, i, &spot, NULL, e);
+}
+
+static bool
+prepare_in_row_order(struct preparing *q, struct err *e)
+{
+	struct col cols[] = {COL_INTS(q->p->uids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), q->p->n};
+	struct rows r;
+	bool ok = true;
+
+	if (!db_query(q->db, SQL_BATCH_RECIPIENTS, ARGS(V_INT(q->s->form.form)), &bulk, &r, e))
+		return false;
+	for (size_t i = 0; ok && i < q->p->n && rows_next(&r); i++) {
+		ok = prepare_one(q, &r, i, e);
+		if (q->scratch.used > 0)
+			arena_reset(&q->scratch);
+	}
+	return rows_end(&r, ok ? e : &(struct err){0}) && ok;
+}
+
+/* Those who were put off. */
+static bool
+prepare_the_rest(struct preparing *q, struct err *e)
+{
+	struct seek *k = &q->seek;
+	bool ok = true;
+
+	if (k->nsought == 0)
+		return true;
+	if (!batch_seek_find(k, q->db, q->homes, q->p, e))
+		return false;
+	allocate_channels(&q->p->stored, q->p->arena, k->ntargets);
+	allocate_channels(&q->p->foreign, q->p->arena, k->ntargets);
+	for (size_t i = 0; ok && i < k->nsought; i++) {
+		struct sought *s = &k->sought[i];
+
+		q->receiver = s->receiver;
+		q->view = (struct template_channel){
+			.type = q->s->content.channel_type, .id = s->id};
+		ok = deliver(q, s->i, &s->target->spot, s->target, e);
+		if (q->scratch.used > 0)
+			arena_reset(&q->scratch);
+	}
+	batch_seek_list(k, q->p);
+	return ok;
 }
 
 static struct str
@@ -404,59 +416,18 @@ text_of(const struct preparing *q, struct piece piece)
 	return piece.is_set ? (struct str){q->out.p + piece.at, piece.n} : STR_NONE;
 }
 
-/* The channel of message ${m}: there, to be made by number, or to be made one by one. */
-static enum outcome
-place(struct preparing *q, size_t m)
+/* ${custom}, ${team}: of those who have none of their own. */
+static void
+settle_channels(
+	struct preparing *q, struct new_channels *list, struct str custom, struct str team)
 {
-	struct prepared *p = q->p;
-	struct piece custom = {0}, team = {0};
+	for (size_t k = 0; k < list->n; k++) {
+		size_t m = list->maker[k];
 
-	p->channel[m] = q->channel;
-	if (q->exists) {
-		p->old_channel[p->nold] = q->channel;
-		p->old_receiver[p->nold++] = q->receiver.uid;
-		return OUTCOME_SENT;
+		list->receiver[k] = q->p->receiver[m];
+		list->custom[k] = q->custom[m].is_set ? text_of(q, q->custom[m]) : custom;
+		list->team[k] = q->team[m].is_set ? text_of(q, q->team[m]) : team;
 	}
-	if (!render_piece(q, q->s->content.channel_custom, &custom))
-		return OUTCOME_RENDERED_TOO_LARGE;
-	team = (struct piece){.at = q->out.n, .is_set = has_own_teams(q)};
-	if (team.is_set && !render_team(q, &q->out))
-		return OUTCOME_RENDERED_TOO_LARGE;
-	team.n = q->out.n - team.at;
-	if (q->channel != 0) {
-		q->custom[p->nnew] = custom;
-		q->team[p->nnew] = team;
-		p->new_no[p->nnew++] = q->channel;
-	} else {
-		add_slow(q, m, text_of(q, custom), text_of(q, team));
-	}
-	return OUTCOME_SENT;
-}
-
-static bool
-prepare_one(struct preparing *q, struct rows *r, size_t i, struct err *e)
-{
-	struct prepared *p = q->p;
-	enum outcome outcome;
-	size_t m = p->nmessages;
-
-	read_recipient(r, &q->receiver);
-	q->channel = 0;
-	q->exists = q->deleted = q->disabled = false;
-	outcome = judge_receiver(q, p->uids[i]);
-	if (outcome == OUTCOME_PENDING && !locate_channel(q, r, &outcome, e))
-		return false;
-	if (outcome == OUTCOME_PENDING)
-		outcome = render(q);
-	if (outcome == OUTCOME_SENT)
-		outcome = place(q, m);
-	if (outcome == OUTCOME_SENT) {
-		p->key[m] = p->batch->first_key + (int64_t)i;
-		p->receiver[m] = q->receiver.uid;
-		p->nmessages++;
-	}
-	p->outcomes[i] = (uint8_t)outcome;
-	return true;
 }
 
 /* The output does not move any more: places become text. */
@@ -469,11 +440,9 @@ settle(struct preparing *q)
 		p->text[m] = text_of(q, q->text[m]);
 		p->extra[m] = text_of(q, q->extra[m]);
 	}
-	for (size_t i = 0; i < p->nnew; i++) {
-		p->new_custom[i] = text_of(q, q->custom[i]);
-		if (p->new_team != NULL)
-			p->new_team[i] = text_of(q, q->team[i]);
-	}
+	settle_channels(q, &p->own, STR_NONE, STR_NONE);
+	settle_channels(q, &p->stored, STR_NONE, STR_NONE);
+	settle_channels(q, &p->foreign, q->s->content.constant_custom, sending_team(q->s));
 }
 
 static void
@@ -488,13 +457,9 @@ allocate(struct preparing *q, struct arena *a, size_t n)
 	p->receiver = arena_array(a, n, sizeof(int64_t));
 	p->text = arena_array(a, n, sizeof(struct str));
 	p->extra = arena_array(a, n, sizeof(struct str));
-	p->new_no = arena_array(a, n, sizeof(int64_t));
-	p->new_custom = arena_array(a, n, sizeof(struct str));
-	if (has_own_teams(q))
-		p->new_team = arena_array(a, n, sizeof(struct str));
 	p->old_channel = arena_array(a, n, sizeof(int64_t));
 	p->old_receiver = arena_array(a, n, sizeof(int64_t));
-	p->slow = arena_array(a, n, sizeof(struct slow_channel));
+	allocate_channels(&p->own, a, n);
 	q->text = arena_array(a, n, sizeof(struct piece));
 	q->extra = arena_array(a, n, sizeof(struct piece));
 	q->custom = arena_array(a, n, sizeof(struct piece));
@@ -504,40 +469,31 @@ allocate(struct preparing *q, struct arena *a, size_t n)
 
 bool
 batch_prepare(struct db *db, struct arena *a, struct sending *s, const struct batch *b,
-	size_t max_bytes, struct prepared *out, struct err *e)
+	size_t max_bytes, struct channel_homes *homes, struct prepared *out, struct err *e)
 {
-	struct preparing q = {.db = db, .s = s, .p = out};
-	struct col col;
-	struct bulk bulk = {&col, 1, (size_t)b->n};
-	struct rows r;
-	bool ok = true;
-	size_t i = 0;
+	struct preparing q = {.db = db, .s = s, .p = out, .homes = homes};
+	bool ok;
 
 	*out = (struct prepared){.batch = b,
 		.sending = s,
 		.arena = a,
 		.n = (size_t)b->n,
+		.has_own_teams = s->campaign.team.p != NULL && s->content.channel_team != NULL,
 		.max_bytes = max_bytes};
 	allocate(&q, a, out->n);
+	channel_origins_init(&q.origins, a);
 	if (!pack_keys_read(b->uids, out->uids, out->n))
 		return fail(e, ERR_BUG, "batch %lld/%lld: the list of recipients is damaged",
 			(long long)b->campaign, (long long)b->seq);
-	col = COL_INTS(out->uids);
 	/* Before anything is looked at: what is removed from now on makes us look again. */
-	if (!channel_removals(db, &out->removals, e) || !sending_refresh(s, db, a, e) ||
-		!db_query(db, SQL_BATCH_RECIPIENTS, ARGS(V_INT(s->form.form)), &bulk, &r, e))
+	if (!channel_removals(db, &out->removals, e) || !sending_refresh(s, db, a, e))
 		return false;
 	arena_init(&q.scratch, 16384, SIZE_MAX);
-	while (ok && i < out->n && rows_next(&r)) {
-		ok = prepare_one(&q, &r, i++, e);
-		if (q.scratch.used > 0)
-			arena_reset(&q.scratch);
-	}
+	ok = prepare_in_row_order(&q, e) && prepare_the_rest(&q, e);
 	arena_fini(&q.scratch);
-	if (!rows_end(&r, ok ? e : &(struct err){0}) || !ok)
-		return false;
-	settle(&q);
-	return true;
+	if (ok)
+		settle(&q);
+	return ok;
 }
 
 void

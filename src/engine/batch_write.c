@@ -7,111 +7,92 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "domain/channel.h"
+#include "domain/channel_place.h"
 #include "engine/batch.h"
 #include "engine/sending.h"
 #include "store/db.h"
 
-static bool
-write_new_channels(struct db *w, const struct prepared *p, int64_t now, struct err *e)
-{
-	bool teamed = p->new_team != NULL;
-	struct col cols[] = {
-		COL_INTS(p->new_no), COL_TEXTS(p->new_custom), COL_TEXTS(p->new_team)};
-	struct bulk bulk = {cols, teamed ? 3 : 2, p->nnew};
+/* ---- new channels ------------------------------------------------------------------ */
 
-	return p->nnew == 0 ||
+static bool
+write_own_channels(struct db *w, const struct prepared *p, int64_t now, struct err *e)
+{
+	bool teamed = p->has_own_teams;
+	struct col cols[] = {
+		COL_INTS(p->own.no), COL_TEXTS(p->own.custom), COL_TEXTS(p->own.team)};
+	struct bulk bulk = {cols, teamed ? 3 : 2, p->own.n};
+
+	return p->own.n == 0 ||
 	       db_exec(w, teamed ? SQL_BATCH_INSERT_TEAMED : SQL_BATCH_INSERT_CHANNELS,
 		       ARGS(V_INT(p->sending->campaign.no), V_INT(now)), &bulk, NULL, e);
 }
 
-/* The members a new channel gets besides its receiver, as they would be derived. */
-static struct member_spec *
-member_specs(const struct prepared *p, int64_t receiver, int64_t now, size_t *n)
+/* Their receivers, who do not follow from the numbers. */
+static bool
+write_receivers(struct db *w, const struct new_channels *list, int64_t now, struct err *e)
+{
+	struct col cols[] = {COL_INTS(list->no), COL_INTS(list->receiver)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), list->n};
+
+	return db_exec(w, SQL_BATCH_INSERT_RECEIVERS, ARGS(V_INT(now)), &bulk, NULL, e);
+}
+
+/* In the order of their ids (batch_seek.c). */
+static bool
+write_stored_channels(struct db *w, const struct prepared *p, int64_t now, struct err *e)
+{
+	const struct new_channels *list = &p->stored;
+	struct col cols[] = {COL_TEXTS(list->cid), COL_INTS(list->no), COL_TEXTS(list->custom),
+		COL_TEXTS(list->team)};
+	struct bulk ids = {cols, 2, list->n}, channels = {cols, 4, list->n};
+
+	return list->n == 0 || (db_exec(w, SQL_CHANNEL_IDS_INSERT, NO_ARGS, &ids, NULL, e) &&
+				       db_exec(w, SQL_BATCH_INSERT_STORED,
+					       ARGS(V_INT(p->sending->campaign.no), V_INT(now)),
+					       &channels, NULL, e) &&
+				       form_shadow(w, p->shadows, p->nshadows, e) &&
+				       write_receivers(w, list, now, e));
+}
+
+/* The members that follow from the campaign where something can. */
+static bool
+write_foreign_members(struct db *w, const struct prepared *p, int64_t now, struct err *e)
 {
 	const struct sending *s = p->sending;
-	struct member_spec *specs = arena_array(p->arena, s->nmembers + 1, sizeof(*specs));
+	struct col cols[] = {COL_INTS(p->foreign.no), COL_INTS(p->foreign.receiver)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), p->foreign.n};
 
-	specs[0] = (struct member_spec){
-		.uid = receiver, .hidden_at = NO_TIME, .archived_at = NO_TIME};
-	*n = 1;
 	for (size_t i = 0; i < s->nmembers; i++) {
-		bool is_sender = s->members[i] == s->sender.uid;
+		const struct content_member *m = &s->member_specs[i];
+		struct str role = m->role.p != NULL ? m->role : STR("channel_member");
+		struct str visibility = s->members[i] == s->sender.uid
+						? s->campaign.sender_visibility
+						: STR("");
 
-		if (s->members[i] == receiver)
-			continue;
-		specs[(*n)++] = (struct member_spec){
-			.uid = s->members[i],
-			.role = s->member_specs[i].role,
-			.custom = s->member_specs[i].custom,
-			.hidden_at =
-				is_sender && str_is(s->campaign.sender_visibility, "hidden")
-					? now
-					: NO_TIME,
-			.archived_at =
-				is_sender && str_is(s->campaign.sender_visibility, "archived")
-					? now
-					: NO_TIME,
-		};
-	}
-	return specs;
-}
-
-/* Makes one channel; it must not be there (the preparation did not find it). */
-static bool
-write_slow_channel(struct db *w, struct prepared *p, struct slow_channel *c, int64_t now,
-	int64_t *no, struct err *e)
-{
-	const struct sending *s = p->sending;
-	struct channel_spec spec = {
-		.type = s->content.channel_type,
-		.id = c->id,
-		.creator = s->sender.uid,
-		.created_at = now,
-		.team = c->team,
-		.full_team = c->team.p != NULL ? c->team : sending_team(s),
-		.custom = c->custom,
-		.full_custom = c->custom,
-		.origin = s->campaign.no,
-		.receiver = c->receiver,
-	};
-	struct channel found;
-	bool is_there;
-
-	spec.members = member_specs(p, c->receiver, now, &spec.nmembers);
-	if (c->id.p != NULL) {
-		if (!channel_find(w, p->arena, spec.type, c->id, &found, &is_there, e))
+		if (!db_exec(w, SQL_BATCH_INSERT_MEMBER,
+			    ARGS(V_INT(s->members[i]), V_TEXT(role), V_TEXT(m->custom),
+				    V_INT(now), V_TEXT(visibility)),
+			    &bulk, NULL, e))
 			return false;
-	} else {
-		int64_t *set = arena_array(p->arena, spec.nmembers, sizeof(*set));
-
-		for (size_t k = 0; k < spec.nmembers; k++)
-			set[k] = spec.members[k].uid;
-		if (!channel_find_distinct(w, p->arena, spec.type, set,
-			    form_sort_uids(set, spec.nmembers), &found, &is_there, e))
-			return false;
-	}
-	if (is_there)
-		return fail(e, ERR_STALE, "a channel was made meanwhile");
-	return channel_create(w, p->arena, &spec, no, e);
-}
-
-/* Channels whose id is stored, or whose number had to be looked up. */
-static bool
-write_slow_channels(struct db *w, struct prepared *p, int64_t now, struct err *e)
-{
-	for (size_t i = 0; i < p->nslow; i++) {
-		struct slow_channel *c = &p->slow[i];
-		struct arena_mark mark = arena_mark(p->arena);
-		int64_t no;
-
-		if (!write_slow_channel(w, p, c, now, &no, e))
-			return false;
-		arena_rewind(p->arena, mark);
-		for (size_t k = 0; k < c->nmessages; k++)
-			p->channel[c->messages[k]] = no;
 	}
 	return true;
 }
+
+static bool
+write_foreign_channels(struct db *w, const struct prepared *p, int64_t now, struct err *e)
+{
+	struct col cols[] = {COL_INTS(p->foreign.no), COL_TEXTS(p->foreign.custom),
+		COL_TEXTS(p->foreign.team)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), p->foreign.n};
+
+	return p->foreign.n == 0 ||
+	       (db_exec(w, SQL_BATCH_INSERT_FOREIGN,
+			ARGS(V_INT(p->sending->sender.uid), V_INT(now)), &bulk, NULL, e) &&
+		       write_receivers(w, &p->foreign, now, e) &&
+		       write_foreign_members(w, p, now, e));
+}
+
+/* ---- messages and the rest --------------------------------------------------------- */
 
 /* What options ask of channels that existed. */
 static bool
@@ -141,6 +122,8 @@ write_messages(struct db *w, const struct prepared *p, int64_t now, struct err *
 	return p->nmessages == 0 ||
 	       db_exec(w, SQL_BATCH_INSERT_MESSAGES, ARGS(V_INT(now)), &bulk, NULL, e);
 }
+
+/* ---- what must still hold ---------------------------------------------------------- */
 
 /* Distinct channels can be reached by the forms of two senders (ann writes to bob, bob to
  * ann): a form made since the preparation may lead to one of ours. */
@@ -187,23 +170,62 @@ check_removals(struct db *w, const struct prepared *p, struct err *e)
 	       fail(e, ERR_STALE, "a channel was removed meanwhile");
 }
 
+/* Ids that lead to no channel must still lead to the same place: because of a form that came
+ * up, or of a user in an id, others would make the channel elsewhere. */
+static bool
+check_places(const struct absent *list, const struct channel_place *now, struct err *e)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!channel_place_eq(&list->places[i], &now[i]))
+			return fail(e, ERR_STALE, "the place of a channel changed meanwhile");
+	return true;
+}
+
+/* Channels made meanwhile are found by unique keys, save those that were stored under an id of
+ * which the preparation saw that it is to be derived: these have no place any more. */
+static bool
+check_absent(struct db *w, const struct prepared *p, struct err *e)
+{
+	const struct absent *store = &p->to_store, *derive = &p->to_derive;
+	size_t max = MAX_OF(store->n, derive->n);
+	struct channel_place *places = arena_array(p->arena, max, sizeof(*places));
+	struct channel *found = arena_array(p->arena, derive->n, sizeof(*found));
+	struct str type = p->sending->content.channel_type;
+
+	return channel_places(w, p->arena, type, store->ids, store->n, places, e) &&
+	       check_places(store, places, e) &&
+	       channel_find_many(w, p->arena, type, derive->ids, derive->n, found, places, e) &&
+	       check_places(derive, places, e);
+}
+
+static bool
+write_all(struct db *w, struct prepared *p, int64_t now, struct err *e)
+{
+	return check_meetings(w, p, e) && check_removals(w, p, e) && check_absent(w, p, e) &&
+	       write_own_channels(w, p, now, e) && write_stored_channels(w, p, now, e) &&
+	       write_foreign_channels(w, p, now, e) && write_old_channels(w, p, now, e) &&
+	       write_messages(w, p, now, e);
+}
+
 bool
 batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e)
 {
-	struct batch_result result = {
-		.outcomes = p->outcomes, .channels_created = (int64_t)(p->nnew + p->nslow)};
+	struct batch_result result = {.outcomes = p->outcomes,
+		.channels_created = (int64_t)(p->own.n + p->stored.n + p->foreign.n)};
+	/* Where no unique key tells of what others make at the same moment. */
+	bool alone = p->foreign.n > 0 || p->nshadows > 0;
+	struct arena_mark mark = arena_mark(p->arena);
 	int64_t now;
+	bool ok;
 
 	*lost = false;
-	/* Channels that are looked for and then made need that nobody else makes them. */
-	if (!db_lock_channels(w, p->nslow == 0, e))
+	if (!db_lock_channels(w, !alone, e))
 		return false;
 	/* Taken here, behind all earlier commits: whoever marked a channel read before this
 	 * moment has not seen the message (api.md §3.5). */
 	now = clock_now_us();
-	return ledger_commit_begin(w, p->batch, &result, now, lost, e) &&
-	       check_meetings(w, p, e) && check_removals(w, p, e) &&
-	       write_new_channels(w, p, now, e) && write_slow_channels(w, p, now, e) &&
-	       write_old_channels(w, p, now, e) && write_messages(w, p, now, e) &&
-	       ledger_commit_end(w, p->batch, &result, now, lost, e);
+	ok = ledger_commit_begin(w, p->batch, &result, now, lost, e) &&
+	     write_all(w, p, now, e) && ledger_commit_end(w, p->batch, &result, now, lost, e);
+	arena_rewind(p->arena, mark);
+	return ok;
 }

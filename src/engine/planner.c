@@ -16,10 +16,6 @@
 #include "domain/user.h"
 #include "store/db.h"
 
-/* Channels whose ids are stored are made one by one: smaller batches leave API writes their
- * turn. */
-#define STORED_BATCH_MAX 512
-
 /* Which form the channels of a campaign have; 0 when their ids must be stored.  The team of
  * them is fixed on the way. */
 struct form_ask {
@@ -112,10 +108,7 @@ planner_plan(struct db *db, struct arena *a, const struct config *config,
 		return false;
 	bitset_init(&audience);
 	ok = campaign_audience(db, a, &c, &audience, e) &&
-	     ledger_plan_claimed(db, claim, &audience, q.form,
-		     q.form != 0 ? config->batch_size
-				 : MIN_OF(config->batch_size, STORED_BATCH_MAX),
-		     &done, e);
+	     ledger_plan_claimed(db, claim, &audience, q.form, config->batch_size, &done, e);
 	if (ok && done)
 		log_info("campaign %.*s planned: audience=%lld ms=%lld", STR_ARG(c.id),
 			(long long)bitset_count(&audience),

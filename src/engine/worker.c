@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "domain/channel_place.h"
 #include "engine/batch.h"
 #include "engine/role.h"
 #include "engine/sending.h"
@@ -25,6 +26,7 @@ struct worker {
 	int tries; /* of the batch at hand that collided */
 	struct sending sending;
 	int64_t loaded; /* campaign in ${sending}; 0: none */
+	struct channel_homes homes;
 };
 
 /* What a write transaction is given. */
@@ -102,7 +104,7 @@ prepare(struct worker *w, struct prepared *out, struct err *e)
 	if (w->tries >= MAX_TRIES)
 		fail(e, ERR_BUG, "collides again and again");
 	else if (load_campaign(w, e) && batch_prepare(w->db, a, &w->sending, &w->batch,
-						(size_t)config->render_max, out, e))
+						(size_t)config->render_max, &w->homes, out, e))
 		return true;
 	if (is_transient(e->code))
 		return false;

@@ -107,8 +107,6 @@ db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 bool
 db_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
-	if (db->driver->write_beside == NULL)
-		return db->driver->write(db, fn, arg, e);
 	return db->driver->write_beside(db, fn, arg, e);
 }
 

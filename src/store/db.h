@@ -142,9 +142,9 @@ bool db_read(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
  * on.  Fails: what fn fails with, STORE, UNCERTAIN. */
 bool db_write(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
-/* Like db_write, but other such transactions may be at work at the same time, as may one
- * db_write (not on SQLite).  ${fn} must not rest on what it has read, save by conditional
- * updates, unique keys and db_lock_channels(). */
+/* Like db_write, for the engine's long transactions: other such ones may be at work at the same
+ * time, as may one db_write (on SQLite they take turns instead).  ${fn} must not rest on what
+ * it has read, save by conditional updates, unique keys and db_lock_channels(). */
 bool db_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
 /* Until the transaction ends: nobody else makes forms or channels by id (${shared}: nobody

@@ -15,8 +15,8 @@ struct driver {
 	void (*set_deadline)(struct db *db, int64_t mono_us);
 	bool (*read)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*write)(struct db *db, tx_fn fn, void *arg, struct err *e);
-	/* NULL: as write, no lock, the clock of this machine. */
 	bool (*write_beside)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	/* NULL: no lock, the clock of this machine. */
 	bool (*lock)(struct db *db, bool shared, struct err *e);
 	bool (*now)(struct db *db, int64_t *us, struct err *e);
 	/* NULL: there are no other processes. */

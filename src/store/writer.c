@@ -22,13 +22,18 @@ struct job {
 	struct job *next;
 };
 
+struct queue {
+	struct job *first, **last;
+};
+
 struct writer {
 	struct db *db;
 	struct thread thread;
 	pthread_mutex_t lock;
-	pthread_cond_t queued; /* a job came, or stop */
-	pthread_cond_t served; /* jobs are done */
-	struct job *first, **last;
+	pthread_cond_t queued;  /* a job came, or stop */
+	pthread_cond_t served;  /* jobs are done */
+	struct queue queues[2]; /* by enum writer_turn */
+	enum writer_turn next;  /* whose turn it is when both wait */
 	bool stop;
 };
 
@@ -71,21 +76,52 @@ run_group(struct writer *w, struct job *group)
 	}
 }
 
-/* Cuts up to GROUP_MAX jobs from the queue; NULL when there is none. */
+/* Cuts up to ${max} jobs from a queue; NULL when there is none. */
 static struct job *
-take_group(struct writer *w)
+take(struct queue *q, int max)
 {
-	struct job *group = w->first, *j = group;
+	struct job *group = q->first, *j = group;
 
 	if (group == NULL)
 		return NULL;
-	for (int n = 1; n < GROUP_MAX && j->next != NULL; n++)
+	for (int n = 1; n < max && j->next != NULL; n++)
 		j = j->next;
-	w->first = j->next;
-	if (w->first == NULL)
-		w->last = &w->first;
+	q->first = j->next;
+	if (q->first == NULL)
+		q->last = &q->first;
 	j->next = NULL;
 	return group;
+}
+
+static enum writer_turn
+other(enum writer_turn turn)
+{
+	return turn == WRITER_SHORT ? WRITER_LONG : WRITER_SHORT;
+}
+
+/* Short and long ones take turns: a client waits for one batch at most, and a batch for one
+ * group of clients. */
+static struct job *
+take_group(struct writer *w)
+{
+	enum writer_turn turn = w->queues[w->next].first != NULL ? w->next : other(w->next);
+
+	w->next = other(turn);
+	return take(&w->queues[turn], turn == WRITER_SHORT ? GROUP_MAX : 1);
+}
+
+/* A checkpoint is a long one: true when it had its turn. */
+static bool
+make_checkpoint(struct writer *w)
+{
+	if (!sqlite_checkpoint_due(w->db) ||
+		(w->next == WRITER_SHORT && w->queues[WRITER_SHORT].first != NULL))
+		return false;
+	w->next = WRITER_SHORT;
+	pthread_mutex_unlock(&w->lock);
+	sqlite_checkpoint(w->db);
+	pthread_mutex_lock(&w->lock);
+	return true;
 }
 
 static void
@@ -95,8 +131,11 @@ serve(void *arg)
 
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
-		struct job *group = take_group(w), *next;
+		struct job *group, *next;
 
+		if (make_checkpoint(w))
+			continue;
+		group = take_group(w);
 		if (group == NULL && w->stop)
 			break;
 		if (group == NULL) {
@@ -117,14 +156,15 @@ serve(void *arg)
 }
 
 bool
-writer_do(struct writer *w, tx_fn fn, void *arg, struct err *e)
+writer_do(struct writer *w, enum writer_turn turn, tx_fn fn, void *arg, struct err *e)
 {
 	struct job j = {.fn = fn, .arg = arg, .e = e};
+	struct queue *q = &w->queues[turn];
 
 	e->code = ERR_NONE;
 	pthread_mutex_lock(&w->lock);
-	*w->last = &j;
-	w->last = &j.next;
+	*q->last = &j;
+	q->last = &j.next;
 	pthread_cond_signal(&w->queued);
 	while (!j.done)
 		pthread_cond_wait(&w->served, &w->lock);
@@ -140,7 +180,8 @@ writer_new(struct db *db)
 	if (w == NULL)
 		panic("out of memory");
 	w->db = db;
-	w->last = &w->first;
+	for (size_t i = 0; i < ARRAY_LEN(w->queues); i++)
+		w->queues[i].last = &w->queues[i].first;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->queued, NULL);
 	pthread_cond_init(&w->served, NULL);

@@ -13,5 +13,8 @@ struct writer *writer_new(struct db *db);
 /* Ends the thread after what was queued is done. */
 void writer_free(struct writer *w);
 
+/* Long ones (db_write_beside) have a commit each, and let all who came meanwhile go first. */
+enum writer_turn { WRITER_SHORT, WRITER_LONG };
+
 /* Runs fn(db, arg, e) and returns when its commit is durable, or with its failure. */
-bool writer_do(struct writer *w, tx_fn fn, void *arg, struct err *e);
+bool writer_do(struct writer *w, enum writer_turn turn, tx_fn fn, void *arg, struct err *e);

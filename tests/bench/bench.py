@@ -2,8 +2,9 @@
 """bench – the figures of the product, measured through the real server.
 
 For each size and kind of user ids: users are imported, a campaign goes to all of them over
-new channels, a second one over the channels that now exist, and the same rows are written
-by a hand-written INSERT … SELECT in one transaction to a copy of the same store. Ratios
+new channels, a second one over the channels that now exist, two over channels whose ids
+must be stored, new and existing ones, a third such with a client that writes all the while, and the same rows are
+written by a hand-written INSERT … SELECT in one transaction to a copy of the same store. Ratios
 are of one run: absolute figures belong to a machine. Prints a table for people on standard
 output, and one JSON line per run to the file named by BENCH_JSON.
 
@@ -13,6 +14,7 @@ one worker, and a fourth by two processes of one worker.
 Usage: bench.py [--size 60k,1M] [--ids ordered,uuid] [--dir DIR] [--fanfare build/fanfare]
 """
 import argparse
+import http.client
 import json
 import os
 import random
@@ -20,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 
@@ -120,8 +123,8 @@ def users_file(path, n, kind):
         f.write('{"id":"sender","name":"Sender"}\n')
         for i in range(n):
             ident = f"user-{i:09d}" if kind == "ordered" else str(uuid.UUID(int=rng.getrandbits(128), version=4))
-            f.write('{"id":"%s","name":"%s","country":"%s","plan":"%s","points":%d}\n' % (
-                ident, names[i % 7], countries[i * 31 % 7], plans[i * 17 % 4], i % 1000))
+            f.write('{"id":"%s","name":"%s","country":"%s","plan":"%s","points":%d,"nick":"%s"}\n' % (
+                ident, names[i % 7], countries[i * 31 % 7], plans[i * 17 % 4], i % 1000, ident[-12:]))
 
 
 def import_users(binary, server, path):
@@ -132,11 +135,11 @@ def import_users(binary, server, path):
     return time.monotonic() - began
 
 
-def run_campaign(server, n, ident, kind="messaging"):
+def run_campaign(server, n, ident, kind="messaging", channel="{{receiver.id}}-{{sender.id}}"):
     """Sends to everybody; seconds from start to completed, as the server's stats say."""
     server.call("POST", "/campaigns", {
         "id": ident, "sender_id": "sender", "segment_ids": ["everyone"], "create_channels": True,
-        "channel_template": {"type": kind, "id": "{{receiver.id}}-{{sender.id}}"},
+        "channel_template": {"type": kind, "id": channel},
         "message_template": {"text": TEXT}})
     began = time.monotonic()
     server.call("POST", f"/campaigns/{ident}/start", {})
@@ -152,6 +155,47 @@ def run_campaign(server, n, ident, kind="messaging"):
     if campaign["stats"]["messages_sent"] != n:
         sys.exit(f"bench: {campaign['stats']}")
     return seconds, slowest
+
+
+class ClientThatWrites(threading.Thread):
+    """Upserts one user after the other until it is told to stop; how long each call took."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.connection = http.client.HTTPConnection(server.url.split("//")[1], timeout=60)
+        self.headers, self.took, self.over = server.headers, [], threading.Event()
+        self.start()
+
+    def run(self):
+        body = json.dumps({"users": {"sender": {"id": "sender", "name": "Sender"}}})
+        while not self.over.wait(0.001):
+            began = time.monotonic()
+            self.connection.request("POST", "/users?api_key=" + KEY, body, self.headers)
+            answer = self.connection.getresponse()
+            answer.read()
+            if answer.status != 201:
+                sys.exit(f"bench: POST /users: {answer.status}")
+            self.took.append(time.monotonic() - began)
+
+    def p99_ms(self):
+        self.over.set()
+        self.join()
+        return 1000 * sorted(self.took)[len(self.took) * 99 // 100]
+
+
+def stored_ids(binary, store, n, figures):
+    """Ids of no form: each is looked up, and stored with its channel."""
+    for kind, figure in (("gaming", "stored_per_s"), ("gaming", "stored_existing_per_s"), ("commerce", None)):
+        store.settle()
+        server = Server(binary, store.url)
+        client = None if figure else ClientThatWrites(server)
+        seconds, _ = run_campaign(server, n, figure or "beside", kind, "{{receiver.nick}}-x")
+        if figure:
+            figures[figure] = n / seconds
+        else:
+            figures["write_p99_ms"] = client.p99_ms()
+        figures["peak_mib"] = max(figures["peak_mib"], server.peak_mib())
+        server.stop()
 
 
 def add_targets(server, n, kind, path):
@@ -202,6 +246,7 @@ def run(binary, folder, n, kind):
     if n <= 1_000_000:
         figures["addtargets_per_s"] = add_targets(server, n, kind, ndjson)
     server.stop()
+    stored_ids(binary, store, n, figures)
     if store.name == "postgresql":
         store.settle()
         # One worker each, so that the second process has a core to win.
@@ -224,6 +269,8 @@ def parse_size(text):
 
 COLUMNS = [("store", "store", "{}"), ("recipients", "recipients", "{:,}"), ("ids", "user ids", "{}"), ("new_s", "new: s", "{:.2f}"),
            ("new_per_s", "new: per s", "{:,.0f}"), ("existing_per_s", "existing: per s", "{:,.0f}"),
+           ("stored_per_s", "stored ids, new: per s", "{:,.0f}"), ("stored_existing_per_s", "existing: per s", "{:,.0f}"),
+           ("write_p99_ms", "API write p99 ms", "{:.0f}"),
            ("one_per_s", "1 worker: per s", "{:,.0f}"),
            ("two_per_s", "2 processes of 1 worker: per s", "{:,.0f}"), ("bare_per_s", "bare SQL: per s", "{:,.0f}"), ("ratio_to_bare", "ratio", "{:.2f}"),
            ("bytes_each", "bytes each", "{:.0f}"), ("peak_mib", "peak MiB", "{:.0f}"),

@@ -41,10 +41,12 @@ def prepare(server, users):
 
 def start_campaign(server, n):
     ident = f"campaign-{n}"
-    shapes = ("{{receiver.id}}-{{sender.id}}", f"c{n}-{{{{receiver.id}}}}", None)
+    # By number, new each time, distinct; stored: new each time, the same again.
+    shapes = ("{{receiver.id}}-{{sender.id}}", f"c{n}-{{{{receiver.id}}}}", None,
+              f"s{n}-{{{{receiver.id|upper}}}}", "s-{{receiver.id|upper}}")
     template = {"type": "messaging"}
-    if shapes[n % 3]:
-        template["id"] = shapes[n % 3]
+    if shapes[n % len(shapes)]:
+        template["id"] = shapes[n % len(shapes)]
     server.call("POST", "/campaigns", {
         "id": ident, "sender_id": "sender", "segment_ids": ["even", "odd-list", "everyone"],
         "create_channels": True, "channel_template": template,

@@ -27,6 +27,8 @@ from server import Server  # noqa: E402
 LEASE_MS = 2000
 PROCESSES = 3
 KINDS = ("messaging", "team", "livestream", "gaming", "commerce")
+# Derived and stored.
+SHAPES = ("{{receiver.id}}-{{sender.id}}", "s-{{receiver.id|upper}}")
 
 
 class Chaos:
@@ -76,7 +78,7 @@ class Chaos:
         ident = f"chaos-{n}"
         self.retry("POST", "/campaigns", {
             "id": ident, "sender_id": "sender", "segment_ids": ["everyone"], "create_channels": True,
-            "channel_template": {"type": KINDS[n % len(KINDS)], "id": "{{receiver.id}}-{{sender.id}}"},
+            "channel_template": {"type": KINDS[n % len(KINDS)], "id": SHAPES[n % len(SHAPES)]},
             "message_template": {"text": "Hi {{receiver.name}}"}})
         self.retry("POST", f"/campaigns/{ident}/start", {})
         return ident

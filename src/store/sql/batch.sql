@@ -90,6 +90,29 @@ SELECT r.no, $1, $2, r.custom FROM @rows(no BIGINT, custom JSON) AS r
 INSERT INTO channels (no, origin, created_at, custom, team)
 SELECT r.no, $1, $2, r.custom, r.team FROM @rows(no BIGINT, custom JSON, team TEXT) AS r
 
+-- name: batch_insert_stored
+INSERT INTO channels (no, origin, created_at, cid, custom, team)
+SELECT r.no, $1, $2, r.cid, r.custom, r.team
+FROM @rows(cid TEXT, no BIGINT, custom JSON, team TEXT) AS r
+
+-- On the number of another user than the receiver.
+-- name: batch_insert_foreign
+INSERT INTO channels (no, origin, created_at, creator, custom, team)
+SELECT r.no, 0, $2, $1, r.custom, r.team FROM @rows(no BIGINT, custom JSON, team TEXT) AS r
+
+-- name: batch_insert_receivers
+INSERT INTO members (channel, uid, role, created_at)
+SELECT r.channel, r.uid, 'channel_member', $1 FROM @rows(channel BIGINT, uid BIGINT) AS r
+
+-- One more member of all these; who is named twice, or is the receiver, is there already.
+-- name: batch_insert_member
+INSERT INTO members (channel, uid, role, created_at, hidden_at, archived_at, custom)
+SELECT r.channel, $1, $2, CAST($4 AS BIGINT), CASE WHEN $5 = 'hidden' THEN CAST($4 AS BIGINT) END,
+	CASE WHEN $5 = 'archived' THEN CAST($4 AS BIGINT) END, $3
+FROM @rows(channel BIGINT, receiver BIGINT) AS r
+WHERE true
+ON CONFLICT (channel, uid) DO NOTHING
+
 -- name: batch_insert_messages
 INSERT INTO messages (key, channel, created_at, text, extra)
 SELECT r.key, r.channel, $1, r.text, r.extra

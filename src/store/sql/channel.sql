@@ -2,15 +2,15 @@
 -- the row, then what its form, its home user and its origin add.  Its team, when it has none of
 -- its own, is that of its origin; '' is none.
 
--- name: channel_by_cid
+-- name: channel_by_cids
 SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
        COALESCE(c.team, p.team), c.custom,
        c.frozen, c.disabled, c.deleted_at,
        NULL, NULL, NULL, NULL, NULL,
-       p.sender, p.sender_mode, p.sender_visibility
-FROM channels c
+       p.sender, p.sender_mode, p.sender_visibility, r.ord
+FROM @rows(cid TEXT) AS r @probe(channel_ids i ON i.cid = r.cid)
+@probe(channels c ON c.no = i.no)
 @left_probe(campaigns p ON p.no = c.origin)
-WHERE c.no = (SELECT i.no FROM channel_ids i WHERE i.cid = $1)
 
 -- name: channel_by_nos
 SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
@@ -25,18 +25,15 @@ FROM @rows(no BIGINT) AS r @probe(channels c ON c.no = r.no)
 
 -- name: channel_insert
 INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen, disabled)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8)
 
 -- For each row of channels that has a cid; first, so that a cid taken is told before anything
 -- else is written.
 -- name: channel_ids_insert
 INSERT INTO channel_ids (cid, no) SELECT r.cid, r.no FROM @rows(cid TEXT, no BIGINT) AS r
 
--- name: channel_template
-SELECT channel_template, team FROM campaigns WHERE no = $1
-
 -- name: channel_templates
-SELECT r.ord, p.channel_template
+SELECT r.ord, p.channel_template, p.team
 FROM @rows(no BIGINT) AS r
 @probe(campaigns p ON p.no = r.no AND p.channel_template IS NOT NULL)
 

@@ -3,14 +3,15 @@
 -- name: form_get
 SELECT form, type, kind, prefix, suffix, shadowed FROM forms WHERE form = $1
 
+-- By the prefixes of such that have no suffix.
 -- name: form_find
-SELECT form, type, kind, prefix, suffix, shadowed
-FROM forms WHERE type = $1 AND kind = $2 AND prefix = $3 AND suffix = $4
+SELECT r.ord, f.form FROM @rows(prefix TEXT) AS r
+@probe(forms f ON f.type = $1 AND f.kind = $2 AND f.prefix = r.prefix AND f.suffix = '')
 
 -- name: form_list
 SELECT form, type, kind, prefix, suffix, shadowed FROM forms WHERE type = $1 AND kind = $2
 
--- The affix forms that an id fits, something standing between prefix and suffix.
+-- The affix forms that one id fits, something standing between prefix and suffix.
 -- name: form_match
 SELECT form, type, kind, prefix, suffix, shadowed
 FROM forms
@@ -26,7 +27,8 @@ SELECT COALESCE(MAX(form), 0) FROM forms
 INSERT INTO forms (form, type, kind, prefix, suffix, shadowed) VALUES ($1, $2, $3, $4, $5, $6)
 
 -- name: form_shadow
-UPDATE forms SET shadowed = 1 WHERE form = $1 AND shadowed = 0
+UPDATE forms SET shadowed = 1
+WHERE shadowed = 0 AND form IN (SELECT r.form FROM @rows(form BIGINT) AS r)
 
 -- Explicit channels whose cid lies in a range: how many, looking at so many at most, and
 -- whether one of them has the suffix.

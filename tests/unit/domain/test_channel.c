@@ -248,72 +248,6 @@ sender_is_hidden_until_someone_shows_the_channel(void **state)
 	assert_int_equal(one.hidden_at, NO_TIME);
 }
 
-struct create {
-	struct arena *a;
-	struct channel_spec spec;
-	int64_t no;
-};
-
-static bool
-create_in(struct db *w, void *arg, struct err *e)
-{
-	struct create *c = arg;
-
-	return channel_create(w, c->a, &c->spec, &c->no, e);
-}
-
-/* A campaign whose ids are stored: the receiver cannot be told from the number. */
-static void
-campaign_channels_keep_their_members_wherever_they_are(void **state)
-{
-	struct fixture *f = *state;
-	struct world w;
-	struct create make = {.a = &f->arena};
-	struct member_spec who[2];
-	struct member *m;
-	struct channel c;
-	struct err e;
-
-	world_make(f, &w);
-	put_campaign(f, &w, 1, "", "", "{\"text\":\"x\"}",
-		"{\"type\":\"messaging\",\"custom\":{\"a\":1}}");
-	who[0] = (struct member_spec){
-		.uid = w.bob, .hidden_at = NO_TIME, .archived_at = NO_TIME};
-	who[1] = (struct member_spec){
-		.uid = w.ann, .hidden_at = NO_TIME, .archived_at = NO_TIME};
-	make.spec = (struct channel_spec){.type = STR("messaging"),
-		.creator = w.ann,
-		.created_at = T0,
-		.members = who,
-		.nmembers = 2,
-		.origin = 1,
-		.receiver = w.bob};
-
-	make.spec.id = STR("for-bob");
-	must(db_write(f->db, create_in, &make, &e), &e);
-	c = must_find(f, "messaging", "for-bob");
-	assert_int_equal(c.origin, 1);
-	assert_int_equal(members_of(f, &c, &m), 2);
-
-	/* The id of carl's channel: nothing may make him a member. */
-	make.spec.id = STR("carl-ann");
-	must(db_write(f->db, create_in, &make, &e), &e);
-	c = must_find(f, "messaging", "carl-ann");
-	assert_int_equal(c.no, CHANNEL_NO(w.carl, w.form.form));
-	assert_int_equal(c.origin, 0);
-	assert_int_equal(c.creator, w.ann);
-	assert_str(c.custom, "{\"a\":1}");
-	assert_int_equal(members_of(f, &c, &m), 2);
-	assert_true(m[0].uid != w.carl && m[1].uid != w.carl);
-
-	make.spec.id = STR("bob-ann");
-	must(db_write(f->db, create_in, &make, &e), &e);
-	c = must_find(f, "messaging", "bob-ann");
-	assert_int_equal(c.origin, 1);
-	assert_int_equal(members_of(f, &c, &m), 2);
-	assert_false(m[0].has_row);
-}
-
 /* ---- queries ----------------------------------------------------------------------------- */
 
 struct hits {
@@ -703,7 +637,6 @@ main(void)
 		with_store(distinct_channel_is_one_for_a_set),
 		with_store(members_follow_from_the_campaign),
 		with_store(sender_is_hidden_until_someone_shows_the_channel),
-		with_store(campaign_channels_keep_their_members_wherever_they_are),
 		with_store(members_find_their_channels),
 		with_store(filters_test_derived_values),
 		with_store(bad_queries_are_refused),

@@ -95,31 +95,44 @@ static void
 ids_are_matched(void **state)
 {
 	struct fixture *f = *state;
-	int64_t no = affix(f, "w-", "-ann");
-	struct str middle;
-	struct form form;
+	int64_t ann = affix(f, "w-", "-ann"), bob = affix(f, "", "-bob"),
+		carl = affix(f, "", "-carl");
+	const struct {
+		const char *id;
+		int64_t form;
+		const char *middle;
+	} cases[] = {
+		{"w-bob-ann", ann, "bob"},
+		/* Prefix and suffix may not share bytes, and someone must stand between. */
+		{"w-ann", 0, NULL},
+		{"w--ann", 0, NULL},
+		{"x-bob", bob, "x"},
+		{"w-x-bob", bob, "w-x"},
+		{"me-carl", carl, "me"},
+		{"me-dora", 0, NULL},
+		{"-bob", 0, NULL},
+	};
+	struct str ids[ARRAY_LEN(cases)];
+	struct form_fit fits[ARRAY_LEN(cases)], one;
 	struct err e;
-	bool found;
 
-	must(form_match(f->db, &f->arena, STR("messaging"), STR("w-bob-ann"), &form, &middle,
-		     &found, &e),
-		&e);
-	assert_true(found);
-	assert_int_equal(form.form, no);
-	assert_str(middle, "bob");
-	must(form_match(f->db, &f->arena, STR("team"), STR("w-bob-ann"), &form, &middle, &found,
-		     &e),
-		&e);
-	assert_false(found);
-	/* Prefix and suffix may not share bytes, and someone must stand between. */
-	must(form_match(f->db, &f->arena, STR("messaging"), STR("w-ann"), &form, &middle,
-		     &found, &e),
-		&e);
-	assert_false(found);
-	must(form_match(f->db, &f->arena, STR("messaging"), STR("w--ann"), &form, &middle,
-		     &found, &e),
-		&e);
-	assert_false(found);
+	assert_true(ann > 0 && bob > 0 && carl > 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		ids[i] = str_of(cases[i].id);
+	must(form_match(f->db, &f->arena, STR("messaging"), ids, ARRAY_LEN(ids), fits, &e), &e);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		/* One is asked of the store, many are matched here. */
+		must(form_match(f->db, &f->arena, STR("messaging"), &ids[i], 1, &one, &e), &e);
+		assert_int_equal(fits[i].form, cases[i].form);
+		assert_int_equal(one.form, cases[i].form);
+		if (cases[i].form == 0)
+			continue;
+		assert_str(fits[i].middle, cases[i].middle);
+		assert_str(one.middle, cases[i].middle);
+	}
+	must(form_match(f->db, &f->arena, STR("team"), ids, ARRAY_LEN(ids), fits, &e), &e);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(fits[i].form, 0);
 }
 
 static void
@@ -143,18 +156,21 @@ distinct_forms(void **state)
 	struct fixture *f = *state;
 	const int64_t two[] = {9, 7, 9}, sorted[] = {7, 9}, three[] = {1, 2, 3};
 	int64_t no = distinct(f, two, 3), uids[FORM_MAX_DISTINCT - 1];
+	struct str others[] = {STR("7"), form_others_text(&f->arena, sorted, 2), STR("9")};
+	int64_t found[ARRAY_LEN(others)];
 	struct form form;
 	struct err e;
-	bool found;
 
 	assert_int_not_equal(no, 0);
 	assert_int_equal(distinct(f, sorted, 2), no);
 	assert_int_equal(distinct(f, three, 3), 0);
 	assert_int_not_equal(distinct(f, NULL, 0), 0);
-	must(form_find_distinct(
-		     f->db, &f->arena, STR("messaging"), sorted, 2, &form, &found, &e),
+	must(form_find_distinct(f->db, STR("messaging"), others, ARRAY_LEN(others), found, &e),
 		&e);
-	assert_true(found);
+	assert_int_equal(found[0], 0);
+	assert_int_equal(found[1], no);
+	assert_int_equal(found[2], 0);
+	must(form_get(f->db, &f->arena, no, &form, &e), &e);
 	assert_int_equal(form_others(&form, uids), 2);
 	assert_int_equal(uids[0], 7);
 	assert_int_equal(uids[1], 9);

@@ -1,5 +1,6 @@
 /* test_channels – where the messages of a campaign go: new channels of every kind, and those
  * that are there. */
+#include "base/thread.h"
 #include "house.h"
 
 /* ---- where messages go ----------------------------------------------------------- */
@@ -176,6 +177,127 @@ one_channel_for_all(void **state)
 	lobby = channel(h, "lobby");
 	assert_int_equal(messages_in(h, &lobby), 45);
 	assert_int_equal(value(h, "SELECT COUNT(*) FROM channels", NO_ARGS), 1);
+}
+
+/* ---- the same ids at the same time ------------------------------------------------ */
+
+#define CROWD    300
+#define EVERYONE (CROWD + 5) /* but ann */
+#define BY_NAME  FROM_ANN "," HI "," CREATE "," CHANNEL(",\"id\":\"{{receiver.name}}-x\"")
+
+/* Everybody has his channel, and there are no others. */
+static void
+has_one_each(struct house *h, int64_t messages)
+{
+	static const char channels[] = "SELECT COUNT(*) FROM channels";
+	static const char ids[] = "SELECT COUNT(*) FROM channel_ids i JOIN channels c "
+				  "ON c.no = i.no AND c.cid = i.cid";
+	static const char odd[] = "SELECT COUNT(*) FROM (SELECT channel FROM messages "
+				  "GROUP BY channel HAVING COUNT(*) <> $1) AS odd";
+
+	assert_int_equal(value(h, channels, NO_ARGS), EVERYONE);
+	assert_int_equal(value(h, ids, NO_ARGS), EVERYONE);
+	assert_int_equal(value(h, odd, ARGS(V_INT(messages))), 0);
+}
+
+static void
+put_crowd(struct house *h)
+{
+	put_many(h, CROWD);
+	run(h,
+		"INSERT INTO segments (no, id, type, name, description, all_users, "
+		"all_sender_channels, size, size_due, created_at, updated_at) "
+		"VALUES (900, 'all', 'user', '', '', 1, 0, 0, 0, 1, 1)",
+		NO_ARGS);
+}
+
+/* Two campaigns on two processes (here: engines) make the same channels: whoever is second with
+ * a batch finds those of the first. */
+static void
+two_campaigns_store_the_same_ids(void **state)
+{
+	struct house *h = *state;
+	struct engine *other;
+	struct campaign one, two;
+	struct err e;
+
+	put_crowd(h);
+	must(engine_start(&other, h->f->store, &h->config, &e), &e);
+	create(h, "{\"id\":\"one\"," BY_NAME ",\"segment_ids\":[\"all\"]}");
+	create(h, "{\"id\":\"two\"," BY_NAME ",\"segment_ids\":[\"all\"]}");
+	start_at(h, "one", NO_TIME, NO_TIME);
+	start_at(h, "two", NO_TIME, NO_TIME);
+	engine_wake(other);
+	one = finished(h, "one");
+	two = finished(h, "two");
+	engine_stop(other);
+	assert_int_equal(one.form, 0);
+	assert_int_equal(one.tallies.sent, EVERYONE);
+	assert_int_equal(two.tallies.sent, EVERYONE);
+	assert_int_equal(one.channels_created + two.channels_created, EVERYONE);
+	has_one_each(h, 2);
+}
+
+struct client {
+	struct house *h;
+	struct thread thread;
+	int64_t nos[CROWD];
+	int64_t made;
+	bool ok;
+	struct err e;
+};
+
+/* Gets or creates the channels of all, from the last to the first, as the API does. */
+static void
+get_or_create_all(void *arg)
+{
+	struct client *c = arg;
+	struct arena a;
+	struct db *db;
+
+	c->ok = db_open(&db, c->h->f->store, &c->e);
+	if (!c->ok)
+		return;
+	arena_init(&a, 4096, SIZE_MAX);
+	for (int i = CROWD - 1; i >= 0 && c->ok; i--) {
+		struct channel_spec spec = {.type = STR("messaging"),
+			.id = arena_printf(&a, "N%d-x", i),
+			.creator = 1,
+			.created_at = clock_now_us()};
+		struct channel out;
+		bool made;
+
+		c->ok = channel_get_or_create(db, &a, &spec, &out, &made, &c->e);
+		if (c->ok) {
+			c->nos[i] = out.no;
+			c->made += made;
+		}
+		arena_reset(&a);
+	}
+	arena_fini(&a);
+	db_close(db);
+}
+
+static void
+the_api_stores_the_same_ids(void **state)
+{
+	struct house *h = *state;
+	struct client client = {.h = h};
+	struct campaign c;
+
+	put_crowd(h);
+	create(h, "{\"id\":\"c\"," BY_NAME ",\"segment_ids\":[\"all\"]}");
+	start_at(h, "c", NO_TIME, NO_TIME);
+	thread_start(&client.thread, "client", get_or_create_all, &client);
+	c = finished(h, "c");
+	thread_join(&client.thread);
+	must(client.ok, &client.e);
+	assert_int_equal(c.tallies.sent, EVERYONE);
+	assert_int_equal(c.channels_created + client.made, EVERYONE);
+	has_one_each(h, 1);
+	for (int i = 0; i < CROWD; i++)
+		assert_int_equal(
+			channel(h, arena_printf(&h->f->arena, "N%d-x", i).p).no, client.nos[i]);
 }
 
 static void
@@ -436,6 +558,8 @@ main(void)
 		TEST(distinct_channel_with_one_receiver_as_member),
 		TEST(stored_ids),
 		TEST(one_channel_for_all),
+		TEST(two_campaigns_store_the_same_ids),
+		TEST(the_api_stores_the_same_ids),
 		TEST(names_of_the_channel),
 		TEST(a_second_campaign_makes_none),
 		TEST(two_who_write_to_each_other),

@@ -1,5 +1,6 @@
 /* test_clerk – what a purge leaves of the channels and messages of users, and that no message
  * is ever without its channel. */
+#include "domain/channel_place.h"
 #include "domain/claim.h"
 #include "domain/ledger.h"
 #include "domain/purge.h"
@@ -86,6 +87,9 @@ conversations_of_a_sender(void **state)
 	assert_int_equal(messages_of(h, "three"), 1);
 	assert_int_equal(value(h, "SELECT COUNT(*) FROM messages", NO_ARGS), 1);
 	assert_int_equal(orphans(h), 0);
+	/* Ids that were stored are free again; "three-bob" is one that stays. */
+	assert_int_equal(value(h, "SELECT COUNT(*) FROM channel_ids", NO_ARGS), 1);
+	API_CHANNEL(h, "BOB", "bob", "cid");
 }
 
 static void
@@ -163,6 +167,7 @@ a_worker_does_not_trust_what_was_removed(void **state)
 	struct task_turn turn = {.db = h->f->db};
 	struct purge_user user = {.uid = uid_of(h, "bob"), .stamp = 1};
 	struct purge p = {PURGE_KEEP, PURGE_REMOVE, 0, 0, &user, 1};
+	struct channel_homes homes = {0};
 	struct sending s;
 	struct claim claim;
 	bool got;
@@ -179,7 +184,7 @@ a_worker_does_not_trust_what_was_removed(void **state)
 	must(db_write_beside(h->f->db, claim_in, &x, &e), &e);
 	assert_true(x.found);
 	must(sending_load(&s, h->f->db, x.batch.campaign, &e), &e);
-	must(batch_prepare(h->f->db, a, &s, &x.batch, 20000, &x.prepared, &e), &e);
+	must(batch_prepare(h->f->db, a, &s, &x.batch, 20000, &homes, &x.prepared, &e), &e);
 	assert_int_equal(x.prepared.nold, 5);
 
 	must(claim_take(h->f->db, CLAIM_TASK, 1, LEASE_MS, &claim, &got, &e), &e);
@@ -190,7 +195,7 @@ a_worker_does_not_trust_what_was_removed(void **state)
 	must_fail(db_write_beside(h->f->db, write_in, &x, &e), &e, ERR_STALE, "removed");
 	assert_false(x.lost);
 
-	must(batch_prepare(h->f->db, a, &s, &x.batch, 20000, &x.prepared, &e), &e);
+	must(batch_prepare(h->f->db, a, &s, &x.batch, 20000, &homes, &x.prepared, &e), &e);
 	assert_int_equal(x.prepared.nold, 4);
 	must(db_write_beside(h->f->db, write_in, &x, &e), &e);
 	assert_int_equal(channels_left(h), 5);

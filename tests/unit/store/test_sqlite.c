@@ -319,7 +319,8 @@ count_changes(struct db *w, void *arg, struct err *e)
 		       ARGS(V_INT(1), V_INT(1), V_INT(1), V_TEXT(STR("")), V_NULL, V_NULL,
 			       V_NULL),
 		       NO_BULK, &changed[0], e) &&
-	       db_exec(w, SQL_FORM_SHADOW, ARGS(V_INT(99)), NO_BULK, &changed[1], e);
+	       db_exec(w, SQL_CAMPAIGN_STOP, ARGS(V_INT(99), V_INT(1)), NO_BULK, &changed[1],
+		       e);
 }
 
 static void
