@@ -14,6 +14,7 @@ build: | $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@tools/deps.sh build
+	@mkdir -p $(BUILD)
 	@$(MESON) $(BUILD) >$(BUILD)/setup.log || { cat $(BUILD)/setup.log; exit 1; }
 
 deps: ; @tools/deps.sh test

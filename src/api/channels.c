@@ -1,13 +1,13 @@
-/* channels – the endpoints of channels: query, get or create, read marks (api.md §6.2, §6.5).
- */
-#include <stdio.h>
+/* channels – the endpoints of channels: query, get or create (api.md §6.2). */
+#include <string.h>
 
+#include "api/chat_read.h"
 #include "api/chat_wire.h"
 #include "api/req.h"
 #include "api/team_rule.h"
-#include "api/wire.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "domain/channel_edit.h"
 #include "domain/filter.h"
 #include "domain/settings.h"
 #include "domain/user.h"
@@ -20,17 +20,6 @@
 #define ANSWER_MESSAGES  3000 /* in all channels of a query */
 #define MEMBERS_MAX      100
 #define TEAM_MAX         1000
-
-/* What data may hold besides custom fields (v1), and what only the server says. */
-static const char *const data_keys[] = {"id", "type", "cid", "members", "created_by",
-	"created_by_id", "team", "frozen", "disabled", "invites", "created_at", "updated_at",
-	"deleted_at", "last_message_at", "member_count", "own_capabilities", "config",
-	"config_overrides", "hidden", "muted", "blocked", "truncated_at", "truncated_by",
-	"truncated_by_id", "cooldown", "auto_translation_enabled", "auto_translation_language"};
-
-static const char *const member_keys[] = {"user_id", "user", "role", "channel_role",
-	"created_at", "updated_at", "invited", "is_moderator", "banned", "shadow_banned",
-	"notifications_muted", "status", "pinned_at", "archived_at"};
 
 /* ---- limits -------------------------------------------------------------------------- */
 
@@ -47,39 +36,109 @@ read_size(const json_t *obj, const char *key, int64_t max, int64_t def, size_t *
 	return true;
 }
 
-/* messages: {limit, id_lt, id_lte, id_gt, id_gte}, members: {limit, offset}. */
+/* The ways to say where a page of messages lies. */
+static const struct place {
+	const char *key;
+	bool is_time;
+	int side;
+	bool inclusive;
+} places[] = {
+	{"id_lt", false, PAGE_BEFORE, false},
+	{"id_lte", false, PAGE_BEFORE, true},
+	{"id_gt", false, PAGE_AFTER, false},
+	{"id_gte", false, PAGE_AFTER, true},
+	{"id_around", false, PAGE_AROUND, true},
+	{"created_at_before", true, PAGE_BEFORE, false},
+	{"created_at_before_or_equal", true, PAGE_BEFORE, true},
+	{"created_at_after", true, PAGE_AFTER, false},
+	{"created_at_after_or_equal", true, PAGE_AFTER, true},
+	{"created_at_around", true, PAGE_AROUND, true},
+};
+
+/* The place that ${p} names; at most one of ${places} may be there. */
+static bool
+take_place(const struct place *p, const struct place **taken, struct message_page *out,
+	struct err *e)
+{
+	if (*taken != NULL)
+		return fail(e, ERR_INPUT, "%s: cannot be used together with %s", p->key,
+			(*taken)->key);
+	*taken = p;
+	out->side = p->side;
+	out->inclusive = p->inclusive;
+	return true;
+}
+
+/* {limit, id_lt, …}. */
+static bool
+read_page(const json_t *obj, struct message_page *out, struct err *e)
+{
+	const struct place *taken = NULL;
+
+	if (!read_size(obj, "limit", MESSAGES_MAX, MESSAGES_DEFAULT, &out->limit, e))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		const struct place *p = &places[i];
+		struct str id = STR_NONE;
+		int64_t at = NO_TIME;
+
+		if (p->is_time ? !jr_time(obj, p->key, OPTIONAL, &at, e)
+			       : !jr_str(obj, p->key, OPTIONAL, &id, e))
+			return false;
+		if (id.n == 0 && at == NO_TIME)
+			continue;
+		if (!take_place(p, &taken, out, e))
+			return false;
+		out->id = id.n > 0 ? id : STR_NONE;
+		out->at = at;
+	}
+	return true;
+}
+
+/* messages: {limit, id_lt, …}, members: {limit, offset}. */
 static bool
 read_limits(const json_t *body, struct chat_limits *out, struct err *e)
 {
 	json_t *messages = NULL, *members = NULL;
-	struct message_page *p = &out->messages;
-	struct str lte = STR_NONE, gte = STR_NONE;
 	int64_t offset = 0;
 
 	*out = (struct chat_limits){.messages.limit = MESSAGES_DEFAULT, .members = MEMBERS_MAX};
 	if (!jr_obj(body, "messages", OPTIONAL, &messages, e) ||
 		!jr_obj(body, "members", OPTIONAL, &members, e))
 		return false;
-	if (messages != NULL &&
-		(!read_size(messages, "limit", MESSAGES_MAX, MESSAGES_DEFAULT, &p->limit, e) ||
-			!jr_str(messages, "id_lt", OPTIONAL, &p->before, e) ||
-			!jr_str(messages, "id_lte", OPTIONAL, &lte, e) ||
-			!jr_str(messages, "id_gt", OPTIONAL, &p->after, e) ||
-			!jr_str(messages, "id_gte", OPTIONAL, &gte, e)))
+	if (messages != NULL && !read_page(messages, &out->messages, e))
 		return fail_in(e, "messages");
 	if (members != NULL &&
 		(!read_size(members, "limit", MEMBERS_MAX, MEMBERS_MAX, &out->members, e) ||
 			!jr_int(members, "offset", OPTIONAL, 0, INT32_MAX, &offset, e)))
 		return fail_in(e, "members");
 	out->members_offset = (size_t)offset;
-	p->inclusive =
-		(lte.p != NULL && p->before.p == NULL) || (gte.p != NULL && p->after.p == NULL);
-	if (lte.p != NULL && p->before.p == NULL)
-		p->before = lte;
-	if (gte.p != NULL && p->after.p == NULL)
-		p->after = gte;
-	if (p->before.p != NULL && p->after.p != NULL)
-		return fail(e, ERR_INPUT, "messages: id_lt and id_gt exclude each other");
+	return true;
+}
+
+/* The same as messages_limit, messages_id_lt, …, members_limit in the query. */
+static bool
+read_query_limits(const struct req *r, struct chat_limits *out, struct err *e)
+{
+	const struct place *taken = NULL;
+	int64_t messages = 0, members = 0;
+
+	*out = (struct chat_limits){0};
+	if (!req_query_int(r, "messages_limit", 0, MESSAGES_MAX, &messages, e) ||
+		!req_query_int(r, "members_limit", 0, MEMBERS_MAX, &members, e))
+		return false;
+	out->messages.limit = (size_t)(messages == 0 ? MESSAGES_DEFAULT : messages);
+	out->members = (size_t)(members == 0 ? MEMBERS_MAX : members);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct str name = arena_printf(r->arena, "messages_%s", places[i].key);
+		struct str id = places[i].is_time ? STR_NONE : req_query(r, name.p);
+
+		if (id.p == NULL)
+			continue;
+		if (!take_place(&places[i], &taken, &out->messages, e))
+			return fail(e, e->code, "messages_%s", e->msg);
+		out->messages.id = id;
+	}
 	return true;
 }
 
@@ -166,59 +225,10 @@ query(struct req *r, struct err *e)
 /* A request to get or create, read but not yet looked up. */
 struct wanted {
 	struct channel_spec spec;
-	struct str *ids; /* of the members, then of the creator when one is named */
-	size_t nids;     /* of the members */
-	struct member_spec *members;
-	bool has_creator;
+	struct chat_members members, invites;
+	struct str creator; /* n == 0: none is named */
 	bool hide_for_creator;
 };
-
-/* "id", {user_id, channel_role, custom} or {user: {id}}. */
-static bool
-read_member(struct req *r, size_t i, const json_t *v, struct str *id, struct member_spec *out,
-	struct err *e)
-{
-	char where[40];
-	json_t *user = NULL;
-
-	snprintf(where, sizeof(where), "data.members[%zu]", i);
-	*id = STR_NONE;
-	*out = (struct member_spec){.hidden_at = NO_TIME, .archived_at = NO_TIME};
-	if (json_is_string(v)) {
-		*id = jr_text(v);
-		return true;
-	}
-	if (!json_is_object(v))
-		return fail(e, ERR_INPUT, "%s: expected a user id or an object, got %s", where,
-			jr_type_name(v));
-	if (!jr_str(v, "user_id", OPTIONAL, id, e) || !jr_obj(v, "user", OPTIONAL, &user, e) ||
-		!jr_str_max(v, "channel_role", OPTIONAL, 64, &out->role, e))
-		return fail_in(e, where);
-	if (id->n == 0 && user != NULL && !jr_str(user, "id", REQUIRED, id, e))
-		return fail_in(e, where);
-	if (id->n == 0)
-		return fail(e, ERR_INPUT, "%s.user_id: missing", where);
-	out->custom = chat_read_custom(r, v, member_keys, ARRAY_LEN(member_keys));
-	return true;
-}
-
-static bool
-read_members(struct req *r, const json_t *data, struct wanted *out, struct err *e)
-{
-	json_t *list = NULL;
-	size_t n;
-
-	if (!jr_arr(data, "members", OPTIONAL, CHANNEL_MAX_MEMBERS, &list, e))
-		return fail_in(e, "data");
-	n = json_array_size(list);
-	out->ids = arena_array(r->arena, n + 1, sizeof(*out->ids));
-	out->members = arena_array(r->arena, n + 1, sizeof(*out->members));
-	for (size_t i = 0; i < n; i++, out->nids++)
-		if (!read_member(
-			    r, i, json_array_get(list, i), &out->ids[i], &out->members[i], e))
-			return false;
-	return true;
-}
 
 /* The user's own name for a token of his, else data.created_by_id, data.created_by.id, or
  * the acting user. */
@@ -243,64 +253,87 @@ static bool
 read_wanted(struct req *r, const json_t *body, struct wanted *out, struct err *e)
 {
 	struct channel_spec *s = &out->spec;
-	struct str creator;
-	json_t *data = NULL;
+	json_t *data = NULL, *tags = NULL;
 
 	*out = (struct wanted){.spec.type = r->param[0]};
 	if (!jr_obj(body, "data", OPTIONAL, &data, e) ||
 		!jr_bool(body, "hide_for_creator", OPTIONAL, &out->hide_for_creator, e))
 		return false;
-	if (!read_members(r, data, out, e) || !read_creator(r, body, data, &creator, e))
+	if (!chat_read_members(r, data, "members", &out->members, e) ||
+		!chat_read_members(r, data, "invites", &out->invites, e))
+		return fail_in(e, "data");
+	if (!read_creator(r, body, data, &out->creator, e))
 		return false;
-	out->has_creator = creator.n > 0;
-	out->ids[out->nids] = creator;
 	if (!jr_str_max(data, "team", OPTIONAL, TEAM_MAX, &s->team, e) ||
 		!jr_bool(data, "frozen", OPTIONAL, &s->frozen, e) ||
-		!jr_bool(data, "disabled", OPTIONAL, &s->disabled, e))
+		!jr_bool(data, "disabled", OPTIONAL, &s->disabled, e) ||
+		!jr_arr(data, "filter_tags", OPTIONAL, CHANNEL_MAX_TAGS, &tags, e) ||
+		(tags != NULL && !channel_check_tags(r->arena, tags, &s->filter_tags, e)))
 		return fail_in(e, "data");
 	if (s->team.n == 0)
 		s->team = STR_NONE;
-	s->custom = chat_read_custom(r, data, data_keys, ARRAY_LEN(data_keys));
+	s->custom = chat_read_channel_custom(r, data);
 	if (s->custom.n > CHANNEL_CUSTOM_MAX)
 		return fail(e, ERR_INPUT, "data: custom data is larger than %d bytes",
 			CHANNEL_CUSTOM_MAX);
 	return true;
 }
 
+/* Adds who is invited to the members, unless he is one anyway. */
+static void
+add_invited(struct req *r, struct wanted *w)
+{
+	struct chat_members *m = &w->members;
+	size_t n = m->n + w->invites.n;
+	struct member_spec *all = arena_array(r->arena, n + 1, sizeof(*all));
+
+	if (m->n > 0)
+		memcpy(all, m->specs, m->n * sizeof(*all));
+	for (size_t i = 0; i < w->invites.n; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < m->n && !there; k++)
+			there = all[k].uid == w->invites.specs[i].uid;
+		if (there)
+			continue;
+		all[m->n] = w->invites.specs[i];
+		all[m->n++].is_invited = true;
+	}
+	m->specs = all;
+}
+
 /* Fills in the uids; every user that is named must exist. */
 static bool
 resolve(struct req *r, struct wanted *w, struct err *e)
 {
-	size_t n = w->nids + w->has_creator, kept = 0;
-	int64_t *uids = arena_array(r->arena, n + 1, sizeof(*uids));
-	struct user *users;
-
-	if (!user_resolve(r->db, r->arena, w->ids, n, uids, e) ||
-		!user_by_uids(r->db, r->arena, uids, n, &users, e))
+	if (!chat_resolve_members(r, "data.members", &w->members, e) ||
+		!chat_resolve_members(r, "data.invites", &w->invites, e) ||
+		!chat_resolve_users(r, "data.created_by_id", &w->creator, w->creator.n > 0,
+			&w->spec.creator, e))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (users[i].uid == 0 || !user_is_live(&users[i]))
-			return fail(e, ERR_INPUT, "%s: user with id \"%.*s\" doesn't exist",
-				i < w->nids ? "data.members" : "data.created_by_id",
-				STR_ARG(w->ids[i]));
-	if (w->has_creator)
-		w->spec.creator = uids[w->nids];
-	for (size_t i = 0; i < w->nids; i++) {
-		bool again = false;
-
-		for (size_t k = 0; k < kept && !again; k++)
-			again = w->members[k].uid == uids[i];
-		if (again)
-			continue;
-		w->members[kept] = w->members[i];
-		w->members[kept].uid = uids[i];
-		if (w->hide_for_creator && uids[i] == w->spec.creator)
-			w->members[kept].hidden_at = clock_now_us();
-		kept++;
-	}
-	w->spec.members = w->members;
-	w->spec.nmembers = kept;
+	add_invited(r, w);
+	for (size_t i = 0; i < w->members.n; i++)
+		if (w->hide_for_creator && w->members.specs[i].uid == w->spec.creator)
+			w->members.specs[i].hidden_at = clock_now_us();
+	w->spec.members = w->members.specs;
+	w->spec.nmembers = w->members.n;
 	return true;
+}
+
+/* Clients that know a distinct channel by its id name it so, with its members: the same as
+ * without an id. */
+static void
+drop_distinct_id(struct req *r, struct wanted *w)
+{
+	size_t n = w->spec.nmembers;
+	int64_t *uids = arena_array(r->arena, n + 1, sizeof(*uids));
+
+	if (w->spec.id.n == 0 || w->spec.id.p[0] != '!' || n == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		uids[i] = w->spec.members[i].uid;
+	if (str_eq(w->spec.id, channel_distinct_id(r->arena, uids, n)))
+		w->spec.id = STR_NONE;
 }
 
 static bool
@@ -308,7 +341,7 @@ may_create(struct req *r, const struct wanted *w, struct err *e)
 {
 	bool inside = false;
 
-	if (!w->has_creator)
+	if (w->creator.n == 0)
 		return fail(e, ERR_INPUT,
 			"either data.created_by or data.created_by_id must be provided when "
 			"using "
@@ -370,18 +403,19 @@ get_or_create(struct req *r, struct str id, struct err *e)
 		!read_limits(body, &limits, e))
 		return false;
 	w.spec.id = id;
-	if (!channel_type_exists(w.spec.type))
-		return fail(e, ERR_NOT_FOUND, "channel type \"%.*s\" doesn't exist",
-			STR_ARG(w.spec.type));
+	if (!channel_check_type(r->db, w.spec.type, e))
+		return false;
 	if (id.p != NULL && !id_channel_valid(id))
 		return fail(e, ERR_INPUT,
 			"id: \"%.*s\" is no channel id (1 to 64 of A-Z a-z 0-9 _ -)",
 			STR_ARG(id));
-	if (id.p == NULL && w.nids == 0)
+	if (id.p == NULL && w.members.n == 0)
 		return fail(e, ERR_INPUT,
 			"data.members: expected at least one, for a channel without an id");
-	if (!chat_viewer(r, body, &viewer, e) || !resolve(r, &w, e) ||
-		!find(r, &w, &channel, &found, e))
+	if (!chat_viewer(r, body, &viewer, e) || !resolve(r, &w, e))
+		return false;
+	drop_distinct_id(r, &w);
+	if (!find(r, &w, &channel, &found, e))
 		return false;
 	w.spec.created_at = clock_now_us();
 	if (!found || channel.deleted_at != NO_TIME)
@@ -406,64 +440,14 @@ query_distinct(struct req *r, struct err *e)
 static bool
 get(struct req *r, struct err *e)
 {
-	struct chat_limits limits = {
-		.messages.limit = MESSAGES_DEFAULT, .members = MEMBERS_MAX};
+	struct chat_limits limits;
 	struct channel channel;
 	int64_t viewer;
 
-	if (!chat_viewer(r, NULL, &viewer, e) ||
+	if (!read_query_limits(r, &limits, e) || !chat_viewer(r, NULL, &viewer, e) ||
 		!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e))
 		return false;
 	return answer_state(r, &channel, &limits, viewer, e);
-}
-
-/* ---- read marks ------------------------------------------------------------------------ */
-
-static void
-write_read_event(struct req *r, const struct channel *c, const struct user *u,
-	const struct read_state *state)
-{
-	jw_kobj(&r->w, "event");
-	jw_kstr(&r->w, "type", STR("message.read"));
-	jw_kstr(&r->w, "cid", c->cid);
-	jw_kstr(&r->w, "channel_id", c->id);
-	jw_kstr(&r->w, "channel_type", c->type);
-	req_ktime(r, "created_at", state->last_read);
-	jw_key(&r->w, STR("user"));
-	wire_user(r, u);
-	if (state->last_message_id.p != NULL)
-		jw_kstr(&r->w, "last_read_message_id", state->last_message_id);
-	if (c->team.p != NULL)
-		jw_kstr(&r->w, "team", c->team);
-	jw_end_obj(&r->w);
-}
-
-static bool
-mark_read(struct req *r, struct err *e)
-{
-	struct str message_id = STR_NONE;
-	struct read_state state;
-	struct channel channel;
-	struct user user;
-	int64_t viewer;
-	json_t *body;
-
-	if (!req_body(r, &body, e) || !jr_str(body, "message_id", OPTIONAL, &message_id, e) ||
-		!chat_viewer(r, body, &viewer, e))
-		return false;
-	if (viewer == 0)
-		return fail(e, ERR_INPUT,
-			"user_id: missing; with server side auth it says who read");
-	if (message_id.n == 0)
-		message_id = STR_NONE;
-	if (!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e) ||
-		!chat_check_access(r, &channel, viewer, e) ||
-		!read_mark(r->db, r->arena, r->ctx->app, &channel, viewer, message_id, &state,
-			e) ||
-		!user_by_uid(r->db, r->arena, viewer, &user, e))
-		return false;
-	write_read_event(r, &channel, &user, &state);
-	return true;
 }
 
 static const struct route routes[] = {
@@ -476,8 +460,6 @@ static const struct route routes[] = {
 		ROUTE_CHAT | ROUTE_CLIENT, BODY_SMALL, "Finds or creates a channel by its id"},
 	{"GET", "/channels/{type}/{id}", "GetChannel", get, ROUTE_CHAT | ROUTE_CLIENT,
 		BODY_NONE, "Shows a channel"},
-	{"POST", "/channels/{type}/{id}/read", "MarkRead", mark_read, ROUTE_CHAT | ROUTE_CLIENT,
-		BODY_NONE, "Marks a channel read"},
 };
 
 const struct route_group routes_channels = {routes, ARRAY_LEN(routes)};

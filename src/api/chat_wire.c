@@ -3,25 +3,24 @@
 
 #include <stdlib.h>
 
+#include "api/chat_read.h"
 #include "api/poll_wire.h"
 #include "api/req.h"
 #include "api/wire.h"
 #include "base/clock.h"
 #include "base/jscan.h"
-#include "domain/settings.h"
+#include "domain/channel_type.h"
 #include "domain/user.h"
-
-/* Channel types come with the program. */
-#define TYPES_SINCE (1704067200 * INT64_C(1000000))
 
 static const char *const channel_keys[] = {"id", "type", "cid", "created_at", "updated_at",
 	"deleted_at", "created_by", "last_message_at", "frozen", "disabled", "member_count",
 	"team", "hidden", "muted", "truncated_at", "own_capabilities", "config", "blocked",
-	"members", "custom"};
+	"members", "message_count", "filter_tags", "custom"};
 
 static const char *const member_keys[] = {"user_id", "user", "role", "channel_role",
 	"created_at", "updated_at", "banned", "shadow_banned", "notifications_muted", "status",
-	"pinned_at", "archived_at", "custom"};
+	"pinned_at", "archived_at", "invited", "invite_accepted_at", "invite_rejected_at",
+	"is_moderator", "custom"};
 
 static const char *const message_keys[] = {"id", "cid", "text", "html", "type", "user",
 	"attachments", "latest_reactions", "own_reactions", "reaction_counts",
@@ -182,18 +181,26 @@ chat_note_message(struct chat_people *p, const struct message *m)
 		buf_add(&p->wanted_polls, &m->poll_id, sizeof(m->poll_id));
 }
 
-/* Cuts what the viewer had cleared away when he hid the channel. */
-static void
-drop_cleared(struct chat_state *s)
+bool
+chat_type(struct req *r, struct str name, const struct channel_type **out, struct err *e)
 {
-	size_t skip = 0;
+	*out = NULL;
+	if (r->types == NULL && !channel_type_list(r->db, r->arena, &r->types, &r->ntypes, e))
+		return false;
+	for (size_t i = 0; i < r->ntypes && *out == NULL; i++)
+		if (str_eq(r->types[i].name, name))
+			*out = &r->types[i];
+	return true;
+}
 
-	if (s->me.uid == 0 || s->me.cleared_at == NO_TIME)
-		return;
-	while (skip < s->nmessages && s->messages[skip].created_at <= s->me.cleared_at)
-		skip++;
-	s->messages += skip;
-	s->nmessages -= skip;
+static bool
+load_type(struct req *r, struct chat_state *s, struct err *e)
+{
+	if (!chat_type(r, s->channel.type, &s->type, e))
+		return false;
+	/* Types with channels are not deleted. */
+	return s->type != NULL ||
+	       fail(e, ERR_BUG, "channel %.*s is of no type", STR_ARG(s->channel.cid));
 }
 
 static bool
@@ -230,15 +237,21 @@ bool
 chat_load(struct req *r, const struct channel *c, const struct chat_limits *l, int64_t viewer,
 	struct chat_people *p, struct chat_state *s, struct err *e)
 {
+	struct message_page page = l->messages;
+
 	*s = (struct chat_state){.channel = *c};
 	p->viewer = viewer;
-	if (!channel_complete(r->db, r->arena, &s->channel, 1, e) ||
-		!channel_last_message_at(r->db, c->no, &s->last_message_at, e) ||
-		!load_members(r, l, viewer, s, e) ||
-		!message_list(r->db, r->arena, r->ctx->app, c->no, &l->messages, &s->messages,
-			&s->nmessages, e))
+	if (!load_type(r, s, e) || !channel_complete(r->db, r->arena, &s->channel, 1, e) ||
+		!channel_last_message_at(r->db, c, &s->last_message_at, e) ||
+		!load_members(r, l, viewer, s, e))
 		return false;
-	drop_cleared(s);
+	if (channel_type_flag(s->type, "count_messages") &&
+		!channel_message_count(r->db, c, &s->message_count, e))
+		return false;
+	page.floor = channel_floor(c, s->me.uid != 0 ? &s->me : NULL);
+	if (!message_list(
+		    r->db, r->arena, r->ctx->app, c->no, &page, &s->messages, &s->nmessages, e))
+		return false;
 	chat_people_add(p, c->creator);
 	chat_people_add(p, s->me.uid);
 	for (size_t i = 0; i < s->nmembers; i++)
@@ -251,48 +264,53 @@ chat_load(struct req *r, const struct channel *c, const struct chat_limits *l, i
 /* ---- writing ------------------------------------------------------------------------------
  */
 
-/* What the program can do is on, everything else off, so that clients do not offer it. */
-static void
-write_config(struct req *r, struct str type)
+void
+chat_write_type(struct req *r, const struct channel_type *t, bool is_config)
 {
-	static const char *const on[] = {
-		"read_events", "replies", "quotes", "push_notifications", "polls"};
-	static const char *const off[] = {"typing_events", "connect_events", "delivery_events",
-		"search", "reactions", "mutes", "uploads", "url_enrichment", "custom_events",
-		"reminders", "mark_messages_pending", "count_messages", "shared_locations",
-		"user_message_reminders", "skip_last_msg_update_for_system_msgs"};
+	jw_kstr(&r->w, "name", t->name);
+	for (size_t i = 0; i < channel_type_nfields; i++) {
+		const struct channel_type_field *f = &channel_type_fields[i];
+		struct str value = channel_type_value(t, f);
 
-	jw_kobj(&r->w, "config");
-	jw_kstr(&r->w, "name", type);
-	for (size_t i = 0; i < ARRAY_LEN(on); i++)
-		jw_kbool(&r->w, on[i], true);
-	for (size_t i = 0; i < ARRAY_LEN(off); i++)
-		jw_kbool(&r->w, off[i], false);
-	jw_kstr(&r->w, "message_retention", STR("infinite"));
-	jw_ki64(&r->w, "max_message_length", MESSAGE_MAX_TEXT);
-	jw_kstr(&r->w, "automod", STR("disabled"));
-	jw_kstr(&r->w, "automod_behavior", STR("flag"));
-	jw_kstr(&r->w, "blocklist_behavior", STR("flag"));
-	jw_karr(&r->w, "commands");
+		if (value.p != NULL && (f->is_config || !is_config))
+			jw_kraw(&r->w, f->name, value);
+	}
+	jw_karr(&r->w, "commands"); /* there are none */
 	jw_end_arr(&r->w);
-	req_ktime(r, "created_at", TYPES_SINCE);
-	req_ktime(r, "updated_at", TYPES_SINCE);
-	jw_end_obj(&r->w);
+	req_ktime(r, "created_at", t->created_at);
+	req_ktime(r, "updated_at", t->updated_at);
 }
 
+/* What the caller may do, as far as the program can do it. */
 static void
-write_capabilities(struct req *r, const struct channel *c)
+write_capabilities(struct req *r, const struct chat_state *s)
 {
+	const struct channel *c = &s->channel;
+	bool open = !c->frozen && !c->disabled;
+	bool polls = channel_type_flag(s->type, "polls");
+	const struct {
+		const char *name;
+		bool is_there;
+	} all[] = {
+		{"cast-poll-vote", open && polls},
+		{"delete-own-message", !c->disabled},
+		{"delivery-events", channel_type_flag(s->type, "delivery_events")},
+		{"leave-channel", s->me.uid != 0},
+		{"query-poll-votes", polls},
+		{"quote-message", channel_type_flag(s->type, "quotes")},
+		{"read-events", channel_type_flag(s->type, "read_events")},
+		{"send-message", open},
+		{"send-poll", open && polls},
+		{"send-reply", open && channel_type_flag(s->type, "replies")},
+		{"update-own-message", open},
+		{"update-channel", chat_is_moderator(&s->me, c)},
+		{"update-channel-members", chat_is_moderator(&s->me, c)},
+	};
+
 	jw_karr(&r->w, "own_capabilities");
-	jw_str(&r->w, STR("quote-message"));
-	jw_str(&r->w, STR("read-events"));
-	jw_str(&r->w, STR("query-poll-votes"));
-	if (!c->frozen && !c->disabled) {
-		jw_str(&r->w, STR("send-poll"));
-		jw_str(&r->w, STR("cast-poll-vote"));
-		jw_str(&r->w, STR("send-message"));
-		jw_str(&r->w, STR("send-reply"));
-	}
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i].is_there)
+			jw_str(&r->w, str_of(all[i].name));
 	jw_end_arr(&r->w);
 }
 
@@ -307,7 +325,11 @@ chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_
 	jw_kstr(&r->w, "cid", c->cid);
 	req_ktime(r, "created_at", c->created_at);
 	req_ktime(r, "updated_at", c->updated_at);
+	req_ktime_opt(r, "deleted_at", c->deleted_at);
 	req_ktime_opt(r, "last_message_at", s->last_message_at);
+	/* A channel that began anew was cut off before. */
+	if (c->truncated_at > c->created_at)
+		req_ktime(r, "truncated_at", c->truncated_at);
 	write_user(r, "created_by", c->creator, people);
 	jw_kbool(&r->w, "frozen", c->frozen);
 	jw_kbool(&r->w, "disabled", c->disabled);
@@ -315,16 +337,22 @@ chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_
 	jw_kbool(&r->w, "muted", false);
 	jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
 	jw_ki64(&r->w, "member_count", s->member_count);
+	if (channel_type_flag(s->type, "count_messages"))
+		jw_ki64(&r->w, "message_count", s->message_count);
 	write_opt(r, "team", c->team);
+	if (c->filter_tags.p != NULL)
+		jw_kraw(&r->w, "filter_tags", c->filter_tags);
 	if (r->user_id.p != NULL)
-		write_capabilities(r, c);
-	write_config(r, c->type);
+		write_capabilities(r, s);
+	jw_kobj(&r->w, "config");
+	chat_write_type(r, s->type, true);
+	jw_end_obj(&r->w);
 	chat_write_custom(r, c->custom, channel_keys, ARRAY_LEN(channel_keys));
 	jw_end_obj(&r->w);
 }
 
-static void
-write_member(struct req *r, const struct member *m, const struct channel *c,
+void
+chat_write_member(struct req *r, const struct member *m, const struct channel *c,
 	const struct chat_people *people)
 {
 	const struct user *u = chat_people_find(people, m->uid);
@@ -345,7 +373,12 @@ write_member(struct req *r, const struct member *m, const struct channel *c,
 	jw_kbool(&r->w, "banned", false);
 	jw_kbool(&r->w, "shadow_banned", false);
 	jw_kbool(&r->w, "notifications_muted", false);
-	jw_kstr(&r->w, "status", STR("member"));
+	jw_kbool(&r->w, "is_moderator", str_is(m->role, "channel_moderator"));
+	jw_kstr(&r->w, "status", channel_invite(m));
+	if (m->invited_at != NO_TIME)
+		jw_kbool(&r->w, "invited", true);
+	req_ktime_opt(r, "invite_accepted_at", m->accepted_at);
+	req_ktime_opt(r, "invite_rejected_at", m->rejected_at);
 	req_ktime(r, "pinned_at", m->pinned_at);
 	req_ktime(r, "archived_at", m->archived_at);
 	chat_write_custom(r, m->custom, member_keys, ARRAY_LEN(member_keys));
@@ -367,6 +400,8 @@ write_reads(struct req *r, const struct chat_state *s, const struct chat_people 
 		req_ktime(r, "last_read", state->last_read);
 		jw_ki64(&r->w, "unread_messages", state->unread);
 		write_opt(r, "last_read_message_id", state->last_message_id);
+		req_ktime_opt(r, "last_delivered_at", state->delivered_at);
+		write_opt(r, "last_delivered_message_id", state->delivered_message_id);
 		jw_end_obj(&r->w);
 	}
 	jw_end_arr(&r->w);
@@ -412,6 +447,7 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 	jw_knull(&r->w, "pin_expires");
 	req_ktime(r, "created_at", m->created_at);
 	req_ktime(r, "updated_at", m->updated_at);
+	req_ktime_opt(r, "deleted_at", m->deleted_at);
 	write_opt(r, "parent_id", m->parent_id);
 	write_opt(r, "poll_id", m->poll_id);
 	if (poll != NULL) {
@@ -436,7 +472,7 @@ chat_write_state(struct req *r, const struct chat_state *s, const struct chat_pe
 	chat_write_channel(r, s, people);
 	jw_karr(&r->w, "members");
 	for (size_t i = 0; i < s->nmembers; i++)
-		write_member(r, &s->members[i], &s->channel, people);
+		chat_write_member(r, &s->members[i], &s->channel, people);
 	jw_end_arr(&r->w);
 	jw_karr(&r->w, "messages");
 	/* A text too large is thrown away anyway (chat_load, query). */
@@ -447,88 +483,9 @@ chat_write_state(struct req *r, const struct chat_state *s, const struct chat_pe
 	write_empty(r, lists, ARRAY_LEN(lists));
 	if (s->me.uid != 0) {
 		jw_key(&r->w, STR("membership"));
-		write_member(r, &s->me, &s->channel, people);
+		chat_write_member(r, &s->me, &s->channel, people);
 		req_ktime_opt(r, "hide_messages_before", s->me.cleared_at);
 	}
 	jw_ki64(&r->w, "watcher_count", 0);
 	jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
-}
-
-/* ---- requests ------------------------------------------------------------------------------
- */
-
-bool
-chat_viewer(struct req *r, const json_t *body, int64_t *uid, struct err *e)
-{
-	struct str id = STR_NONE;
-	struct user u;
-
-	*uid = 0;
-	if (!req_acting_user(r, body, &id, e))
-		return false;
-	if (id.p == NULL)
-		return true;
-	if (!user_get(r->db, r->arena, id, &u, e))
-		return false;
-	*uid = u.uid;
-	return true;
-}
-
-bool
-chat_check_access(struct req *r, const struct channel *c, int64_t viewer, struct err *e)
-{
-	struct member m;
-	bool found;
-
-	if (r->user_id.p == NULL || r->settings->no_permission_checks ||
-		(viewer != 0 && viewer == c->creator))
-		return true;
-	if (!channel_member(r->db, r->arena, c, viewer, &m, &found, e))
-		return false;
-	if (!found)
-		return fail(e, ERR_DENIED, "user \"%.*s\" is not a member of channel %.*s",
-			STR_ARG(r->user_id), STR_ARG(c->cid));
-	return true;
-}
-
-bool
-chat_find_message(struct req *r, struct str id, int64_t viewer, struct message *m,
-	struct channel *c, struct err *e)
-{
-	bool found;
-
-	if (!message_get(r->db, r->arena, r->ctx->app, id, m, e) ||
-		!channel_by_no(r->db, r->arena, m->channel, c, &found, e))
-		return false;
-	if (!found || c->deleted_at != NO_TIME)
-		return fail(
-			e, ERR_NOT_FOUND, "message with id %.*s doesn't exist", STR_ARG(id));
-	return chat_check_access(r, c, viewer, e);
-}
-
-struct str
-chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n)
-{
-	json_t *members = (json_t *)(uintptr_t)obj, *v;
-	const char *key;
-	struct buf b;
-	struct jw w;
-
-	if (r->dialect == DIALECT_V2) {
-		v = json_object_get(obj, "custom");
-		return json_is_object(v) && json_object_size(v) > 0 ? jr_dump(r->arena, v)
-								    : STR_NONE;
-	}
-	buf_init(&b, r->arena, 128);
-	jw_init(&w, &b);
-	jw_obj(&w);
-	json_object_foreach(members, key, v)
-	{
-		if (json_is_null(v) || is_among(str_of(key), reserved, n))
-			continue;
-		jw_key(&w, str_of(key));
-		jw_raw(&w, jr_dump(r->arena, v));
-	}
-	jw_end_obj(&w);
-	return b.n == 2 ? STR_NONE : buf_view(&b);
 }

@@ -15,6 +15,7 @@
 #include "domain/poll.h"
 #include "domain/read.h"
 
+struct channel_type;
 struct err;
 struct req;
 struct user;
@@ -49,10 +50,12 @@ struct chat_limits {
 
 struct chat_state {
 	struct channel channel;
+	const struct channel_type *type;
 	int64_t last_message_at;
 	struct member *members;
 	size_t nmembers;
 	int64_t member_count;
+	int64_t message_count; /* only when its type counts them */
 	struct message *messages;
 	size_t nmessages;
 	struct read_state *reads; /* of the members, and of me when I am not among them */
@@ -65,33 +68,21 @@ struct chat_state {
 bool chat_load(struct req *r, const struct channel *, const struct chat_limits *,
 	int64_t viewer, struct chat_people *, struct chat_state *out, struct err *e) MUST_USE;
 void chat_note_message(struct chat_people *, const struct message *);
+/* The channel type of this name, NULL when there is none.  Fails: STORE. */
+bool chat_type(struct req *r, struct str name, const struct channel_type **out,
+	struct err *e) MUST_USE;
 
 /* Members of the object that is open: channel, members, messages, read … */
 void chat_write_state(struct req *r, const struct chat_state *, const struct chat_people *);
+/* The same: the fields of a channel type, or only those that stand in channel.config. */
+void chat_write_type(struct req *r, const struct channel_type *, bool is_config);
 
 /* Each writes one complete object. */
 void chat_write_channel(struct req *r, const struct chat_state *, const struct chat_people *);
+void chat_write_member(struct req *r, const struct member *, const struct channel *,
+	const struct chat_people *);
 void chat_write_message(struct req *r, const struct message *, const struct chat_state *,
 	const struct chat_people *, bool with_channel);
-
-/* ---- requests ------------------------------------------------------------------------------
- */
-
-/* The uid of the acting user (req_acting_user), 0 when there is none.  Fails: NOT_FOUND (no
- * such user), INPUT, STORE. */
-bool chat_viewer(struct req *r, const json_t *body, int64_t *uid, struct err *e) MUST_USE;
-/* A user token only reaches channels its user is in or made, unless the app checks no
- * permissions.  Fails: DENIED, STORE. */
-bool chat_check_access(
-	struct req *r, const struct channel *, int64_t viewer, struct err *e) MUST_USE;
-/* The message of a path and its channel, when ${viewer} may see it.  Fails: NOT_FOUND, DENIED,
- * STORE. */
-bool chat_find_message(struct req *r, struct str id, int64_t viewer, struct message *,
-	struct channel *, struct err *e) MUST_USE;
 /* Custom data as members of the open object: nested (v2), or flat (v1), where it gives way to
  * the object's own fields, ${names}. */
 void chat_write_custom(struct req *r, struct str custom, const char *const *names, size_t n);
-/* The custom data of an object in a request: "custom" (v2), or every key that is not in
- * ${reserved} (v1); p == NULL when there is none. */
-struct str
-chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n);

@@ -1,6 +1,11 @@
-/* messages – the endpoints of messages: send, get (api.md §6.2, §6.4). */
+/* messages – the endpoints of messages: send, get, change, delete (api.md §6.2, §6.4). */
+#include "api/messages.h"
+
+#include "api/chat_read.h"
 #include "api/chat_wire.h"
 #include "api/req.h"
+#include "base/clock.h"
+#include "domain/patch.h"
 #include "domain/user.h"
 
 /* What a message in a request may hold besides custom fields (v1), and what only the server
@@ -120,6 +125,17 @@ read_author(struct req *r, const json_t *body, const json_t *obj, int64_t *uid, 
 	return true;
 }
 
+bool
+messages_read(struct req *r, const json_t *body, const json_t *obj, bool is_system,
+	struct message_draft *out, struct err *e)
+{
+	if (!read_message(r, obj, out, e) || !read_author(r, body, obj, &out->author, e))
+		return false;
+	if (is_system)
+		out->type = STR("system");
+	return true;
+}
+
 static bool
 may_send(struct req *r, const struct channel *c, int64_t author, struct err *e)
 {
@@ -162,8 +178,7 @@ send(struct req *r, struct err *e)
 
 	if (!req_body(r, &body, e) || !jr_obj(body, "message", REQUIRED, &obj, e) ||
 		!jr_bool(body, "keep_channel_hidden", OPTIONAL, &draft.keep_hidden, e) ||
-		!read_message(r, obj, &draft, e) ||
-		!read_author(r, body, obj, &draft.author, e) ||
+		!messages_read(r, body, obj, false, &draft, e) ||
 		!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e) ||
 		!may_send(r, &channel, draft.author, e) ||
 		!message_send(r->db, r->arena, r->ctx->app, &channel, &draft, &sent, e))
@@ -174,15 +189,152 @@ send(struct req *r, struct err *e)
 /* ---- get --------------------------------------------------------------------------------- */
 
 static bool
+missing(struct req *r, struct err *e)
+{
+	return fail(
+		e, ERR_NOT_FOUND, "message with id %.*s doesn't exist", STR_ARG(r->param[0]));
+}
+
+/* The message of the path and its channel, for the caller; deleted ones too. */
+static bool
+load(struct req *r, const json_t *body, struct message *m, struct channel *c, int64_t *viewer,
+	struct err *e)
+{
+	return chat_viewer(r, body, viewer, e) &&
+	       chat_find_message(r, r->param[0], *viewer, m, c, e);
+}
+
+static bool
 get(struct req *r, struct err *e)
 {
 	struct channel channel;
 	struct message m;
 	int64_t viewer;
+	bool show_deleted = false;
 
-	return chat_viewer(r, NULL, &viewer, e) &&
-	       chat_find_message(r, r->param[0], viewer, &m, &channel, e) &&
-	       answer_message(r, &m, &channel, viewer, true, e);
+	if (!req_query_bool(r, "show_deleted_message", &show_deleted, e) ||
+		!load(r, NULL, &m, &channel, &viewer, e))
+		return false;
+	if (show_deleted && r->user_id.p != NULL)
+		return fail(e, ERR_DENIED,
+			"show_deleted_message: only a server-side token may see it");
+	if (m.deleted_at != NO_TIME && !show_deleted)
+		message_blank(&m);
+	return answer_message(r, &m, &channel, viewer, true, e);
+}
+
+/* ---- change and delete ------------------------------------------------------------------- */
+
+/* Users change what they wrote themselves. */
+static bool
+check_author(struct req *r, const struct message *m, int64_t viewer, struct err *e)
+{
+	if (r->user_id.p != NULL && m->author != viewer)
+		return fail(e, ERR_DENIED, "message %.*s is not of user \"%.*s\"",
+			STR_ARG(m->id), STR_ARG(r->user_id));
+	return true;
+}
+
+static bool
+change(struct req *r, const json_t *body, const struct message_edit *edit, struct err *e)
+{
+	struct channel channel;
+	struct message m;
+	int64_t viewer;
+
+	if (!load(r, body, &m, &channel, &viewer, e) || !check_author(r, &m, viewer, e) ||
+		!message_update(r->db, r->arena, r->ctx->app, &channel, m.id, edit, &m, e))
+		return false;
+	return answer_message(r, &m, &channel, viewer, false, e);
+}
+
+/* Who acts may stand inside the message, as when it is sent. */
+static const json_t *
+actor_of(const json_t *body, const json_t *message)
+{
+	bool inside = json_object_get(message, "user_id") != NULL ||
+		      json_object_get(message, "user") != NULL;
+
+	return inside ? message : body;
+}
+
+static bool
+update(struct req *r, struct err *e)
+{
+	struct message_draft draft = {0};
+	struct message_edit edit;
+	json_t *body, *obj;
+
+	if (!req_body(r, &body, e) || !jr_obj(body, "message", REQUIRED, &obj, e) ||
+		!read_message(r, obj, &draft, e))
+		return false;
+	edit = (struct message_edit){
+		.has_text = true,
+		.has_attachments = true,
+		.has_mentioned = true,
+		.has_custom = true,
+		.text = draft.text,
+		.attachments = draft.attachments,
+		.custom = draft.custom,
+		.mentioned = draft.mentioned,
+		.nmentioned = draft.nmentioned,
+	};
+	return change(r, actor_of(body, obj), &edit, e);
+}
+
+static bool
+update_partial(struct req *r, struct err *e)
+{
+	struct message_draft draft = {.text = STR("")};
+	struct message_edit edit = {0};
+	struct patch patch;
+	json_t *body, *value;
+
+	if (!req_body(r, &body, e) || !chat_read_patch(r, body, &patch, e))
+		return false;
+	if (patch.set != NULL && (!jr_str(patch.set, "text", OPTIONAL, &draft.text, e) ||
+					 !read_attachments(r, patch.set, &draft, e) ||
+					 !read_mentions(r, patch.set, &draft, e)))
+		return fail_in(e, "set");
+	edit.has_text = patch_touches(&patch, "text", &value);
+	edit.text = draft.text;
+	edit.has_attachments = patch_touches(&patch, "attachments", &value);
+	edit.attachments = draft.attachments;
+	edit.has_mentioned = patch_touches(&patch, "mentioned_users", &value);
+	edit.mentioned = draft.mentioned;
+	edit.nmentioned = draft.nmentioned;
+	edit.patch = &patch;
+	return change(r, body, &edit, e);
+}
+
+static bool
+remove_message(struct req *r, struct err *e)
+{
+	struct channel channel;
+	struct message m;
+	int64_t viewer;
+	bool hard = false, for_me = false;
+
+	if (!req_query_bool(r, "hard", &hard, e) ||
+		!req_query_bool(r, "delete_for_me", &for_me, e) ||
+		!load(r, NULL, &m, &channel, &viewer, e))
+		return false;
+	if (for_me)
+		return fail(e, ERR_INPUT,
+			"delete_for_me: a message is deleted for everybody or not at all");
+	if (hard && r->user_id.p != NULL)
+		return fail(e, ERR_DENIED, "hard: only a server-side token may");
+	if (m.deleted_at != NO_TIME && !hard)
+		return missing(r, e);
+	if (r->user_id.p != NULL && m.author != viewer &&
+		!chat_check_moderator(r, &channel, viewer, e))
+		return false;
+	if (!message_delete(r->db, m.key, hard, e))
+		return false;
+	if (m.deleted_at == NO_TIME)
+		m.deleted_at = clock_now_us();
+	message_blank(&m);
+	return answer_message(r, &m, &channel, viewer, false, e);
 }
 
 static const struct route routes[] = {
@@ -190,6 +342,12 @@ static const struct route routes[] = {
 		ROUTE_CHAT | ROUTE_CLIENT, BODY_SMALL, "Sends a message to a channel"},
 	{"GET", "/messages/{id}", "GetMessage", get, ROUTE_CHAT | ROUTE_CLIENT, BODY_NONE,
 		"Shows a message"},
+	{"POST", "/messages/{id}", "UpdateMessage", update, ROUTE_CHAT | ROUTE_CLIENT,
+		BODY_SMALL, "Replaces what a message says"},
+	{"PUT", "/messages/{id}", "UpdateMessagePartial", update_partial,
+		ROUTE_CHAT | ROUTE_CLIENT, BODY_SMALL, "Changes some fields of a message"},
+	{"DELETE", "/messages/{id}", "DeleteMessage", remove_message, ROUTE_CHAT | ROUTE_CLIENT,
+		BODY_NONE, "Deletes a message"},
 };
 
 const struct route_group routes_messages = {routes, ARRAY_LEN(routes)};

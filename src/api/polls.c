@@ -5,6 +5,7 @@
  * change and list only polls that their user created. */
 #include <stdio.h>
 
+#include "api/chat_read.h"
 #include "api/chat_wire.h"
 #include "api/poll_wire.h"
 #include "api/req.h"
@@ -425,7 +426,7 @@ check_message(struct req *r, int64_t viewer, struct err *e)
 
 	if (!chat_find_message(r, r->param[0], viewer, &m, &c, e))
 		return false;
-	if (!str_eq(m.poll_id, r->param[1]))
+	if (m.deleted_at != NO_TIME || !str_eq(m.poll_id, r->param[1]))
 		return fail(e, ERR_NOT_FOUND, "message with id %.*s has no poll with id %.*s",
 			STR_ARG(r->param[0]), STR_ARG(r->param[1]));
 	if (r->user_id.p != NULL && (c.frozen || c.disabled))

@@ -15,6 +15,7 @@
 #include "base/str.h"
 
 struct app;
+struct channel_type;
 struct config;
 struct db;
 struct engine;
@@ -58,7 +59,9 @@ struct req {
 	bool is_anonymous;   /* neither: only where the route allows it */
 	unsigned thread;
 	const struct settings *settings; /* set once the caller is known; not for open routes */
-	struct jw w;                     /* the answer's root object is open */
+	struct channel_type *types;      /* all of them, once they were asked for (chat_type) */
+	size_t ntypes;
+	struct jw w;        /* the answer's root object is open */
 	bool tells_failure; /* on failure, what is in w becomes part of the error body */
 	struct buf out;
 	int status; /* 0: the default of the method */
@@ -94,7 +97,8 @@ struct route_group {
 	size_t n;
 };
 extern const struct route_group routes_users, routes_user_state, routes_tasks, routes_devices,
-	routes_segments, routes_campaigns, routes_channels, routes_messages, routes_polls,
+	routes_segments, routes_campaigns, routes_channels, routes_channel_update,
+	routes_channel_types, routes_members, routes_reads, routes_messages, routes_polls,
 	routes_rates, routes_apps, routes_ops;
 
 #define KIB          ((size_t)1024)

@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "domain/app.h"
 #include "domain/device.h"
+#include "domain/unread.h"
 #include "domain/user.h"
 
 #define QUERY_DEFAULT    30
@@ -29,25 +30,33 @@ nests_custom(const struct req *r)
 struct details {
 	struct device *devices;
 	size_t *first; /* those of users[i] are devices[first[i]] up to devices[first[i + 1]] */
+	struct unread *unread; /* unread[i] of users[i] */
 };
 
-/* Where his notifications go is nobody's business but his own and the server's. */
 static bool
 load_details(
 	struct req *r, const struct user *users, size_t n, struct details *out, struct err *e)
 {
-	int64_t *uids = arena_array(r->arena, n, sizeof(*uids));
+	int64_t *all = arena_array(r->arena, n + 1, sizeof(*all));
+	int64_t *owners = arena_array(r->arena, n + 1, sizeof(*owners));
 
-	for (size_t i = 0; i < n; i++)
-		uids[i] = r->user_id.p == NULL || str_eq(r->user_id, users[i].id) ? users[i].uid
-										  : 0;
-	return device_list_many(r->db, r->arena, uids, n, &out->devices, &out->first, e);
+	out->unread = arena_array(r->arena, n + 1, sizeof(*out->unread));
+	/* Where his notifications go is nobody's business but his own and the server's. */
+	for (size_t i = 0; i < n; i++) {
+		all[i] = users[i].uid;
+		owners[i] = r->user_id.p == NULL || str_eq(r->user_id, users[i].id)
+				    ? users[i].uid
+				    : 0;
+	}
+	return device_list_many(r->db, r->arena, owners, n, &out->devices, &out->first, e) &&
+	       unread_of_users(r->db, r->arena, all, n, out->unread, e);
 }
 
 static void
 write_full(struct req *r, const struct user *users, size_t i, const struct details *d)
 {
-	wire_user_full(r, &users[i], d->devices + d->first[i], d->first[i + 1] - d->first[i]);
+	wire_user_full(r, &users[i], d->devices + d->first[i], d->first[i + 1] - d->first[i],
+		&d->unread[i]);
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "domain/device.h"
 #include "domain/page.h"
 #include "domain/segment.h"
+#include "domain/unread.h"
 #include "domain/user.h"
 
 static void
@@ -104,20 +105,20 @@ wire_devices(struct req *r, const struct user *u, const struct device *devices, 
 }
 
 void
-wire_user_full(
-	struct req *r, const struct user *u, const struct device *devices, size_t ndevices)
+wire_user_full(struct req *r, const struct user *u, const struct device *devices,
+	size_t ndevices, const struct unread *unread)
 {
 	static const char *const lists[] = {"channel_mutes", "mutes"};
-	static const char *const counts[] = {
-		"total_unread_count", "unread_channels", "unread_count", "unread_threads"};
 
 	jw_obj(&r->w);
 	write_user_members(r, u);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		write_empty_array(r, lists[i]);
 	wire_devices(r, u, devices, ndevices);
-	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
-		jw_ki64(&r->w, counts[i], 0);
+	jw_ki64(&r->w, "total_unread_count", unread->messages);
+	jw_ki64(&r->w, "unread_count", unread->messages);
+	jw_ki64(&r->w, "unread_channels", (int64_t)unread->n);
+	jw_ki64(&r->w, "unread_threads", 0);
 	jw_end_obj(&r->w);
 }
 

@@ -9,13 +9,14 @@ struct device;
 struct page_links;
 struct req;
 struct segment;
+struct unread;
 struct user;
 
 /* UserResponse: what stands inside other objects. */
 void wire_user(struct req *r, const struct user *u);
-/* FullUserResponse: what the user endpoints answer; with his devices. */
-void wire_user_full(
-	struct req *r, const struct user *u, const struct device *devices, size_t ndevices);
+/* FullUserResponse: what the user endpoints answer; with his devices and what he has not read. */
+void wire_user_full(struct req *r, const struct user *u, const struct device *devices,
+	size_t ndevices, const struct unread *unread);
 /* "devices" as a member of the open object. */
 void wire_devices(struct req *r, const struct user *u, const struct device *devices, size_t n);
 

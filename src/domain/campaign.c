@@ -4,9 +4,11 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/jscan.h"
 #include "domain/bitset.h"
 #include "domain/capacity.h"
 #include "domain/channel.h"
+#include "domain/channel_type.h"
 #include "domain/content.h"
 #include "domain/outcome.h"
 #include "domain/poll.h"
@@ -180,6 +182,19 @@ merge(const struct campaign_edit *d, struct campaign *c)
 	}
 }
 
+static bool
+check_type(struct db *db, struct str type, struct err *e)
+{
+	bool exists;
+
+	if (!channel_type_exists(db, type, &exists, e))
+		return false;
+	if (!exists)
+		return fail(e, ERR_INPUT,
+			"channel_template.type: \"%.*s\" is not a channel type", STR_ARG(type));
+	return true;
+}
+
 /* The merged campaign must be one that can be sent. */
 static bool
 check(struct db *db, struct arena *a, const struct campaign_edit *d, struct campaign *c,
@@ -199,12 +214,9 @@ check(struct db *db, struct arena *a, const struct campaign_edit *d, struct camp
 	if (c->create_channels && c->channel_template.p == NULL)
 		return fail(e, ERR_INPUT,
 			"channel_template: is required when create_channels is true");
-	if (!content_compile(a, c->message_template, c->channel_template, &content, e))
+	if (!content_compile(a, c->message_template, c->channel_template, &content, e) ||
+		!check_type(db, content.channel_type, e))
 		return false;
-	if (!channel_type_exists(content.channel_type))
-		return fail(e, ERR_INPUT,
-			"channel_template.type: \"%.*s\" is not a channel type",
-			STR_ARG(content.channel_type));
 	if (d->sender_id.p != NULL) {
 		if (!user_get(db, a, d->sender_id, &sender, e))
 			return fail_in(e, "sender_id");
@@ -390,6 +402,17 @@ count_audience(struct db *db, const struct move *m, int64_t *n, struct err *e)
 	return ok;
 }
 
+/* A type of the app's own may have been deleted since the campaign was made. */
+static bool
+check_type_still(struct db *w, struct arena *a, const struct campaign *c, struct err *e)
+{
+	struct str type = STR_NONE;
+
+	if (c->channel_template.p != NULL)
+		type = jscan_text(a, jscan_member(c->channel_template, STR("type")));
+	return type.p == NULL || check_type(w, type, e);
+}
+
 static bool
 start_tx(struct db *w, void *arg, struct err *e)
 {
@@ -402,7 +425,7 @@ start_tx(struct db *w, void *arg, struct err *e)
 		return false;
 	if (m->start->scheduled_for != NO_TIME && m->start->scheduled_for > now)
 		begins = m->start->scheduled_for;
-	if (!check_start(c, m->start, begins, e))
+	if (!check_start(c, m->start, begins, e) || !check_type_still(w, m->a, c, e))
 		return false;
 	c->status = begins > now ? STR("scheduled") : STR("in_progress");
 	c->scheduled_for = m->start->scheduled_for;

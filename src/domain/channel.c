@@ -4,11 +4,25 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/jscan.h"
 #include "domain/channel_origin.h"
 #include "domain/channel_place.h"
+#include "domain/channel_type.h"
+#include "domain/user.h"
 #include "store/db.h"
 
-static const char *const types[] = {"messaging", "team", "livestream", "gaming", "commerce"};
+/* Rows of members that one transaction clears away. */
+#define CLEAR_MAX 10000
+
+static struct str
+tags_of(struct arena *a, struct str extra)
+{
+	struct jscan_value v = {JSCAN_NONE, STR_NONE};
+
+	if (extra.p != NULL)
+		v = jscan_member(extra, STR("filter_tags"));
+	return v.type == JSCAN_ARRAY ? arena_dup(a, v.raw) : STR_NONE;
+}
 
 static void
 channel_from_row(struct rows *r, struct arena *a, struct channel *out)
@@ -27,6 +41,8 @@ channel_from_row(struct rows *r, struct arena *a, struct channel *out)
 	out->frozen = row_int(r, 8) != 0;
 	out->disabled = row_int(r, 9) != 0;
 	out->deleted_at = row_time(r, 10);
+	out->truncated_at = row_time(r, 20);
+	out->filter_tags = tags_of(a, row_str(r, 21));
 	if (out->cid.p == NULL) {
 		f.prefix = arena_dup(a, row_str(r, 13));
 		f.suffix = arena_dup(a, row_str(r, 14));
@@ -52,43 +68,15 @@ insert_cid(struct db *w, struct str cid, int64_t no, struct err *e)
 	return cid.p == NULL || db_exec(w, SQL_CHANNEL_IDS_INSERT, NO_ARGS, &bulk, NULL, e);
 }
 
+/* All members of the spec. */
 static bool
 insert_members(
 	struct db *w, struct arena *a, int64_t no, const struct channel_spec *s, struct err *e)
 {
-	size_t n = s->nmembers;
-	int64_t *uids = arena_array(a, n + 1, sizeof(*uids));
-	int64_t *hidden = arena_array(a, n + 1, sizeof(*hidden));
-	int64_t *archived = arena_array(a, n + 1, sizeof(*archived));
-	struct str *roles = arena_array(a, n + 1, sizeof(*roles));
-	struct str *customs = arena_array(a, n + 1, sizeof(*customs));
-	struct col cols[] = {COL_INTS(uids), COL_TEXTS(roles), COL_INTS(hidden),
-		COL_INTS(archived), COL_TEXTS(customs)};
-	struct bulk rows = {cols, ARRAY_LEN(cols), n};
-
-	for (size_t i = 0; i < n; i++) {
-		const struct member_spec *m = &s->members[i];
-
-		uids[i] = m->uid;
-		roles[i] = m->role.p ? m->role : STR("channel_member");
-		hidden[i] = m->hidden_at;
-		archived[i] = m->archived_at;
-		customs[i] = m->custom;
-	}
-	return n == 0 || db_exec(w, SQL_MEMBER_INSERT, ARGS(V_INT(no), V_INT(s->created_at)),
-				 &rows, NULL, e);
+	return channel_join(w, a, no, s->members, s->nmembers, s->created_at, NO_TIME, e);
 }
 
 /* ---- names -------------------------------------------------------------------------- */
-
-bool
-channel_type_exists(struct str type)
-{
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (str_eq(type, str_of(types[i])))
-			return true;
-	return false;
-}
 
 struct str
 channel_cid(struct arena *a, struct str type, struct str id)
@@ -286,15 +274,25 @@ channel_find_distinct(struct db *db, struct arena *a, struct str type, const int
 }
 
 bool
+channel_check_type(struct db *db, struct str type, struct err *e)
+{
+	bool exists;
+
+	if (!channel_type_exists(db, type, &exists, e))
+		return false;
+	if (!exists)
+		return fail(
+			e, ERR_NOT_FOUND, "channel type \"%.*s\" doesn't exist", STR_ARG(type));
+	return true;
+}
+
+bool
 channel_get(struct db *db, struct arena *a, struct str type, struct str id, struct channel *out,
 	struct err *e)
 {
 	bool found;
 
-	if (!channel_type_exists(type))
-		return fail(
-			e, ERR_NOT_FOUND, "channel type \"%.*s\" doesn't exist", STR_ARG(type));
-	if (!channel_find(db, a, type, id, out, &found, e))
+	if (!channel_check_type(db, type, e) || !channel_find(db, a, type, id, out, &found, e))
 		return false;
 	if (!found || out->deleted_at != NO_TIME)
 		return fail(e, ERR_NOT_FOUND, "channel with cid %.*s:%.*s doesn't exist",
@@ -312,16 +310,36 @@ channel_removals(struct db *db, int64_t *out, struct err *e)
 }
 
 bool
-channel_last_message_at(struct db *db, int64_t no, int64_t *out, struct err *e)
+channel_last_message_at(struct db *db, const struct channel *c, int64_t *out, struct err *e)
 {
 	struct rows r;
 
 	*out = NO_TIME;
-	if (!db_query(db, SQL_CHANNEL_LAST_MESSAGE, ARGS(V_INT(no)), NO_BULK, &r, e))
+	if (!db_query(db, SQL_CHANNEL_LAST_MESSAGE, ARGS(V_INT(c->no)), NO_BULK, &r, e))
 		return false;
 	if (rows_next(&r))
 		*out = row_time(&r, 0);
+	if (*out <= c->truncated_at)
+		*out = NO_TIME;
 	return rows_end(&r, e);
+}
+
+bool
+channel_message_count(struct db *db, const struct channel *c, int64_t *out, struct err *e)
+{
+	bool found;
+
+	return db_get_int(db, SQL_CHANNEL_MESSAGE_COUNT,
+		ARGS(V_INT(c->no), V_INT(c->truncated_at), V_INT(CHANNEL_MAX_MESSAGE_COUNT)),
+		out, &found, e);
+}
+
+struct str
+channel_extra(struct arena *a, struct str tags)
+{
+	if (tags.p == NULL)
+		return STR_NONE;
+	return arena_printf(a, "{\"filter_tags\":%.*s}", STR_ARG(tags));
 }
 
 /* ---- making ------------------------------------------------------------------------- */
@@ -348,7 +366,8 @@ channel_create(
 	       db_exec(w, SQL_CHANNEL_INSERT,
 		       ARGS(V_INT(*no), V_INT(s->created_at), V_TEXT(cid), V_INT(s->creator),
 			       V_TEXT(s->team), V_TEXT(s->custom),
-			       s->frozen ? V_INT(1) : V_NULL, s->disabled ? V_INT(1) : V_NULL),
+			       s->frozen ? V_INT(1) : V_NULL, s->disabled ? V_INT(1) : V_NULL,
+			       V_TEXT(channel_extra(a, s->filter_tags))),
 		       NO_BULK, NULL, e) &&
 	       insert_members(w, a, *no, s, e);
 }
@@ -358,7 +377,35 @@ struct goc {
 	const struct channel_spec *spec;
 	struct channel *out;
 	bool made;
+	bool again; /* there is more to clear away first */
 };
+
+/* Makes a deleted channel anew.  It keeps its number, and with it rows of members, which go
+ * first, some at a time, and messages, which are cut off. */
+static bool
+revive(struct db *w, struct goc *g, struct err *e)
+{
+	const struct channel_spec *s = g->spec;
+	const struct channel *old = g->out;
+	int64_t cleared = 0, last, at;
+
+	if (!db_exec(w, SQL_CHANNEL_CLEAR_MEMBERS, ARGS(V_INT(old->no), V_INT(CLEAR_MAX)),
+		    NO_BULK, &cleared, e))
+		return false;
+	g->again = cleared == CLEAR_MAX;
+	if (g->again)
+		return true;
+	if (!channel_last_message_at(w, old, &last, e))
+		return false;
+	at = MAX_OF(MAX_OF(s->created_at, last), MAX_OF(old->truncated_at, old->deleted_at));
+	return db_exec(w, SQL_CHANNEL_REVIVE,
+		       ARGS(V_INT(old->no), V_INT(at), V_INT(s->creator), V_TEXT(s->team),
+			       V_TEXT(s->custom), s->frozen ? V_INT(1) : V_NULL,
+			       s->disabled ? V_INT(1) : V_NULL,
+			       V_TEXT(channel_extra(g->arena, s->filter_tags)), V_INT(at)),
+		       NO_BULK, NULL, e) &&
+	       insert_members(w, g->arena, old->no, s, e);
+}
 
 static bool
 get_or_create(struct db *w, void *arg, struct err *e)
@@ -368,18 +415,18 @@ get_or_create(struct db *w, void *arg, struct err *e)
 	int64_t no;
 	bool found;
 
-	g->made = false;
+	g->made = g->again = false;
 	if (!db_lock_channels(w, false, e))
 		return false;
 	if (!channel_find(w, g->arena, s->type, id_of_spec(g->arena, s), g->out, &found, e))
 		return false;
-	if (found && g->out->deleted_at != NO_TIME)
-		return fail(e, ERR_INPUT, "channel %.*s was deleted", STR_ARG(g->out->cid));
-	if (found)
+	if (found && g->out->deleted_at == NO_TIME)
 		return true;
 	g->made = true;
-	return channel_create(w, g->arena, s, &no, e) &&
-	       channel_by_no(w, g->arena, no, g->out, &found, e);
+	no = found ? g->out->no : 0;
+	if (found ? !revive(w, g, e) : !channel_create(w, g->arena, s, &no, e))
+		return false;
+	return channel_by_no(w, g->arena, no, g->out, &found, e);
 }
 
 bool
@@ -388,8 +435,10 @@ channel_get_or_create(struct db *db, struct arena *a, const struct channel_spec 
 {
 	struct goc g = {.arena = a, .spec = s, .out = out};
 
-	if (!db_write(db, get_or_create, &g, e))
-		return false;
+	do
+		if (!db_write(db, get_or_create, &g, e))
+			return false;
+	while (g.again);
 	*made = g.made;
 	return true;
 }

@@ -45,7 +45,9 @@ struct channel {
 	struct str custom; /* JSON object, or p == NULL; the origin's since it is complete */
 	bool frozen, disabled;
 	int64_t created_at, updated_at;
-	int64_t deleted_at; /* NO_TIME: alive */
+	int64_t deleted_at;     /* NO_TIME: alive */
+	int64_t truncated_at;   /* messages up to then are cut off; NO_TIME: never */
+	struct str filter_tags; /* JSON array, or p == NULL */
 	/* Of the origin; unset when origin is 0. */
 	int64_t sender;
 	bool sender_is_member;
@@ -64,13 +66,24 @@ struct member {
 	int64_t last_read;     /* NO_TIME: never; the same below */
 	int64_t last_read_key; /* message; 0: none */
 	int64_t hidden_at, cleared_at, archived_at, pinned_at;
-	struct str custom; /* JSON object, or p == NULL */
+	int64_t invited_at, accepted_at, rejected_at;
+	int64_t delivered_at, delivered_key; /* as last_read, last_read_key */
+	struct str custom;                   /* JSON object, or p == NULL */
 };
+
+/* "member" for who was never invited, else "pending", "accepted" or "rejected". */
+struct str channel_invite(const struct member *);
+
+/* Messages up to this time are not there: for the member, or for anybody (NULL).  NO_TIME:
+ * there are none such. */
+static inline int64_t
+channel_floor(const struct channel *c, const struct member *m)
+{
+	return m == NULL ? c->truncated_at : MAX_OF(c->truncated_at, m->cleared_at);
+}
 
 /* ---- names ------------------------------------------------------------------------- */
 
-/* messaging, team, livestream, gaming, commerce. */
-bool channel_type_exists(struct str type);
 /* The distinct id of any members: sorts and removes duplicates on a copy. */
 struct str channel_distinct_id(struct arena *, const int64_t *uids, size_t n);
 /* "type:id". */
@@ -101,6 +114,8 @@ bool channel_by_nos(struct db *, struct arena *, const int64_t *nos, size_t n,
 /* Fills in what stands in the channel templates: custom and the members that follow. */
 bool channel_complete(struct db *, struct arena *, struct channel *channels, size_t n,
 	struct err *e) MUST_USE;
+/* Fails: NOT_FOUND (there is no such channel type), STORE. */
+bool channel_check_type(struct db *, struct str type, struct err *e) MUST_USE;
 /* channel_find for the API: type unknown, absent, deleted.  Fails: NOT_FOUND, STORE. */
 bool channel_get(struct db *, struct arena *, struct str type, struct str id,
 	struct channel *out, struct err *e) MUST_USE;
@@ -112,6 +127,7 @@ struct member_spec {
 	struct str role;                /* p == NULL: "channel_member" */
 	struct str custom;              /* JSON object, or p == NULL */
 	int64_t hidden_at, archived_at; /* NO_TIME: not */
+	bool is_invited;                /* and has not answered yet */
 };
 
 struct channel_spec {
@@ -120,6 +136,7 @@ struct channel_spec {
 	int64_t creator; /* uid */
 	int64_t created_at;
 	struct str team, custom; /* p == NULL: none */
+	struct str filter_tags;  /* JSON array, or p == NULL */
 	bool frozen, disabled;
 	const struct member_spec *members; /* all of them */
 	size_t nmembers;
@@ -131,7 +148,10 @@ struct channel_spec {
  * engine/batch_write.c, thousands at a time.  Fails: STORE. */
 bool channel_create(struct db *w, struct arena *, const struct channel_spec *, int64_t *no,
 	struct err *e) MUST_USE;
-/* Finds or creates in one transaction; *made tells which.  Fails: INPUT (deleted), STORE. */
+/* The column extra of a channel with these tags. */
+struct str channel_extra(struct arena *, struct str filter_tags);
+/* Finds or creates in one transaction; *made tells which.  A deleted channel begins anew:
+ * empty, as ${spec} says.  Fails: STORE. */
 bool channel_get_or_create(struct db *, struct arena *, const struct channel_spec *,
 	struct channel *out, bool *made, struct err *e) MUST_USE;
 
@@ -151,6 +171,9 @@ bool channel_member_count(struct db *, struct arena *, const struct channel *, i
 /* One; *found false when he is not in it. */
 bool channel_member(struct db *, struct arena *, const struct channel *, int64_t uid,
 	struct member *out, bool *found, struct err *e) MUST_USE;
+/* Many of one channel: out[i] belongs to uids[i], uid 0 where he is no member. */
+bool channel_members_of(struct db *, struct arena *, const struct channel *,
+	const int64_t *uids, size_t n, struct member *out, struct err *e) MUST_USE;
 /* One user in many channels: out[i].uid is 0 where he is no member. */
 bool channel_member_in_many(struct db *, struct arena *, const struct channel *channels,
 	size_t n, int64_t uid, struct member *out, struct err *e) MUST_USE;
@@ -160,6 +183,10 @@ bool channel_member_in_many(struct db *, struct arena *, const struct channel *c
 bool channel_are_pairs(struct db *, struct arena *, const struct channel *channels, size_t n,
 	int64_t uid, bool *out, struct err *e) MUST_USE;
 
+/* Writes members anew, whatever their rows said: ${at} is when they come, messages up to
+ * ${cleared_at} (NO_TIME: none) are hidden from them.  Only inside db_write. */
+bool channel_join(struct db *w, struct arena *, int64_t no, const struct member_spec *,
+	size_t n, int64_t at, int64_t cleared_at, struct err *e) MUST_USE;
 /* Un-hides the channel for everyone who has it hidden, but ${except_uid} (0: nobody).  Only
  * inside db_write. */
 bool channel_show(struct db *w, struct arena *, const struct channel *, int64_t except_uid,
@@ -171,10 +198,14 @@ bool channel_keep_members(
 	struct db *w, struct arena *, const struct channel *, struct err *e) MUST_USE;
 bool channel_keep_member(struct db *w, struct arena *, const struct channel *,
 	const struct member *, struct err *e) MUST_USE;
+/* The same for several, of which some may have rows, or uid 0. */
+bool channel_keep_these(struct db *w, struct arena *, const struct channel *,
+	const struct member *, size_t n, struct err *e) MUST_USE;
 
 /* ---- queries (api.md §6.2) ----------------------------------------------------------- */
 
-#define CHANNEL_MAX_CANDIDATES 10000 /* channels looked at by one query */
+#define CHANNEL_MAX_CANDIDATES    10000 /* channels looked at by one query */
+#define CHANNEL_MAX_MESSAGE_COUNT 10000 /* counts of messages stop there */
 
 struct channel_query {
 	const json_t *filter; /* NULL = all */
@@ -194,5 +225,9 @@ struct channel_hit {
 bool channel_query(struct db *, struct arena *, const struct channel_query *,
 	struct channel_hit **out, size_t *n, struct err *e) MUST_USE;
 
-/* MAX(created_at) of its messages; NO_TIME: none. */
-bool channel_last_message_at(struct db *, int64_t no, int64_t *out, struct err *e) MUST_USE;
+/* The time of its newest message; NO_TIME: none. */
+bool channel_last_message_at(
+	struct db *, const struct channel *, int64_t *out, struct err *e) MUST_USE;
+/* How many messages it has, at most CHANNEL_MAX_MESSAGE_COUNT. */
+bool channel_message_count(
+	struct db *, const struct channel *, int64_t *out, struct err *e) MUST_USE;

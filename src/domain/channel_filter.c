@@ -1,393 +1,298 @@
-/* channel_filter – filters over channels: compiled to a tree of tests, values checked once. */
+/* channel_filter – filters over channels: the fields, and what a channel has there. */
 #include "domain/channel_filter.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/jr.h"
-#include "domain/channel_filter_impl.h"
+#include "base/jscan.h"
 #include "domain/user.h"
+#include "store/db.h"
 
-#define MAX_DEPTH  8
-#define MAX_NODES  256
-#define MAX_VALUES 1000
-
-#define OPS_TEXT   (OP_SCALAR | OP_NE | OP_NIN | OP_AUTOCOMPLETE)
-#define OPS_NUMBER (OP_SCALAR | OP_NE | OP_NIN)
-#define OPS_BOOL   (OP_EQ | OP_NE | OP_IN | OP_EXISTS)
-
-static const struct field fields[] = {
-	{"cid", CID, TEXT, OPS_TEXT, false},
-	{"id", ID, TEXT, OPS_TEXT, false},
-	{"type", TYPE, TEXT, OPS_TEXT, false},
-	{"created_by_id", CREATED_BY, USER, OP_EQ | OP_IN | OP_NE | OP_NIN | OP_EXISTS, false},
-	{"team", TEAM, TEXT, OPS_TEXT, false},
-	{"channel_role", ROLE, TEXT, OP_EQ | OP_IN, false},
-	{"created_at", CREATED_AT, TIME, OPS_NUMBER, true},
-	{"updated_at", UPDATED_AT, TIME, OPS_NUMBER, true},
-	{"last_message_at", LAST_MESSAGE_AT, TIME, OPS_NUMBER, true},
-	{"last_updated", LAST_UPDATED, TIME, OPS_NUMBER, true},
-	{"pinned_at", PINNED_AT, TIME, OP_EXISTS, true},
-	{"member_count", MEMBER_COUNT, INT, OPS_NUMBER, true},
-	{"unread_count", UNREAD_COUNT, INT, OPS_NUMBER, true},
-	{"frozen", FROZEN, BOOL, OPS_BOOL, false},
-	{"disabled", DISABLED, BOOL, OPS_BOOL, false},
-	{"hidden", HIDDEN, BOOL, OPS_BOOL, false},
-	{"archived", ARCHIVED, BOOL, OPS_BOOL, false},
-	{"pinned", PINNED, BOOL, OPS_BOOL, false},
-	{"joined", JOINED, BOOL, OPS_BOOL, false},
-	{"distinct", DISTINCT, BOOL, OPS_BOOL, false},
-	{"has_unread", HAS_UNREAD, BOOL, OPS_BOOL, true},
-	{"muted", NEVER, BOOL, OPS_BOOL, false},
-	{"blocked", NEVER, BOOL, OPS_BOOL, false},
-	{"app_banned", NEVER, BOOL, OPS_BOOL, false},
-	{"members", MEMBERS, USERS, OP_EQ | OP_IN | OP_NIN, false},
+static const struct match_field fields[] = {
+	{"cid", CHANNEL_CID, MATCH_TEXT, MATCH_OPS_TEXT, false},
+	{"id", CHANNEL_ID, MATCH_TEXT, MATCH_OPS_TEXT, false},
+	{"type", CHANNEL_TYPE, MATCH_TEXT, MATCH_OPS_TEXT, false},
+	{"created_by_id", CHANNEL_CREATED_BY, MATCH_TEXT, MATCH_OPS_TEXT, false},
+	{"team", CHANNEL_TEAM, MATCH_TEXT, MATCH_OPS_TEXT, false},
+	{"channel_role", CHANNEL_ROLE, MATCH_TEXT, OP_EQ | OP_IN, false},
+	{"invite", CHANNEL_INVITE, MATCH_TEXT, OP_EQ | OP_IN, false},
+	{"created_at", CHANNEL_CREATED_AT, MATCH_TIME, MATCH_OPS_NUMBER, true},
+	{"updated_at", CHANNEL_UPDATED_AT, MATCH_TIME, MATCH_OPS_NUMBER, true},
+	{"last_message_at", CHANNEL_LAST_MESSAGE_AT, MATCH_TIME, MATCH_OPS_NUMBER, true},
+	{"last_updated", CHANNEL_LAST_UPDATED, MATCH_TIME, MATCH_OPS_NUMBER, true},
+	{"pinned_at", CHANNEL_PINNED_AT, MATCH_TIME, OP_EXISTS, true},
+	{"member_count", CHANNEL_MEMBER_COUNT, MATCH_INT, MATCH_OPS_NUMBER, true},
+	{"message_count", CHANNEL_MESSAGE_COUNT, MATCH_INT, MATCH_OPS_NUMBER, false},
+	{"unread_count", CHANNEL_UNREAD_COUNT, MATCH_INT, MATCH_OPS_NUMBER, true},
+	{"frozen", CHANNEL_FROZEN, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"disabled", CHANNEL_DISABLED, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"hidden", CHANNEL_HIDDEN, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"archived", CHANNEL_ARCHIVED, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"pinned", CHANNEL_PINNED, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"joined", CHANNEL_JOINED, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"distinct", CHANNEL_DISTINCT, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"has_unread", CHANNEL_HAS_UNREAD, MATCH_BOOL, MATCH_OPS_BOOL, true},
+	{"muted", CHANNEL_NEVER, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"blocked", CHANNEL_NEVER, MATCH_BOOL, MATCH_OPS_BOOL, false},
+	{"app_banned", CHANNEL_APP_BANNED, MATCH_TEXT, OP_EQ, false},
+	{"members", CHANNEL_MEMBERS, MATCH_USERS, OP_EQ | OP_IN | OP_NIN, false},
+	{"member.user.name", CHANNEL_MEMBER_NAME, MATCH_TEXT, OP_EQ | OP_AUTOCOMPLETE, false},
+	{"filter_tags", CHANNEL_TAGS, MATCH_TAGS, OP_EQ | OP_IN, false},
 };
 
-static const struct field custom = {
-	"",
-	OTHER,
-	CUSTOM,
-	OPS_TEXT | OP_CONTAINS,
-	true,
-};
+static const struct match_field custom = {
+	"", CHANNEL_OTHER, MATCH_CUSTOM, MATCH_OPS_TEXT | OP_CONTAINS, true};
 
-static const struct {
-	const char *name;
-	enum filter_op op;
-} ops[] = {
-	{"$eq", OP_EQ},
-	{"$ne", OP_NE},
-	{"$gt", OP_GT},
-	{"$gte", OP_GTE},
-	{"$lt", OP_LT},
-	{"$lte", OP_LTE},
-	{"$in", OP_IN},
-	{"$nin", OP_NIN},
-	{"$exists", OP_EXISTS},
-	{"$contains", OP_CONTAINS},
-	{"$autocomplete", OP_AUTOCOMPLETE},
-	{"$q", OP_AUTOCOMPLETE},
-};
+const struct match_schema channel_schema = {fields, ARRAY_LEN(fields), &custom};
 
-struct compiler {
-	struct db *db;
-	struct arena *arena;
-	size_t nodes;
-	struct err *e;
-};
-
-/* ---- compiling ----------------------------------------------------------------------- */
+/* ---- what a channel has ---------------------------------------------------------------- */
 
 static bool
-read_time(const json_t *v, int64_t *us)
+count_members(const struct channel_look *l, int64_t *out, struct err *e)
 {
-	if (json_is_integer(v)) {
-		*us = json_integer_value(v) / 1000;
+	struct arena_mark mark = arena_mark(l->arena);
+	bool ok = channel_member_count(l->db, l->arena, l->channel, out, e);
+
+	arena_rewind(l->arena, mark);
+	return ok;
+}
+
+static bool
+number_of(const struct channel_look *l, enum channel_which which, int64_t *out, struct err *e)
+{
+	const struct channel *c = l->channel;
+	const struct member *me = l->me;
+	bool in = me->uid != 0;
+
+	switch (which) {
+	case CHANNEL_CREATED_AT:
+		*out = c->created_at;
+		return true;
+	case CHANNEL_UPDATED_AT:
+		*out = c->updated_at;
+		return true;
+	case CHANNEL_LAST_MESSAGE_AT:
+		*out = l->last_message_at;
+		return true;
+	case CHANNEL_LAST_UPDATED:
+		*out = MAX_OF(l->last_message_at, c->created_at);
+		return true;
+	case CHANNEL_PINNED_AT:
+		*out = in ? me->pinned_at : NO_TIME;
+		return true;
+	case CHANNEL_MEMBER_COUNT:
+		return count_members(l, out, e);
+	case CHANNEL_MESSAGE_COUNT:
+		return channel_message_count(l->db, c, out, e);
+	case CHANNEL_UNREAD_COUNT:
+		*out = l->unread;
+		return true;
+	case CHANNEL_HAS_UNREAD:
+		*out = l->unread > 0;
+		return true;
+	case CHANNEL_FROZEN:
+		*out = c->frozen;
+		return true;
+	case CHANNEL_DISABLED:
+		*out = c->disabled;
+		return true;
+	case CHANNEL_HIDDEN:
+		*out = in && me->hidden_at != NO_TIME;
+		return true;
+	case CHANNEL_ARCHIVED:
+		*out = in && me->archived_at != NO_TIME;
+		return true;
+	case CHANNEL_PINNED:
+		*out = in && me->pinned_at != NO_TIME;
+		return true;
+	case CHANNEL_JOINED:
+		*out = in && (me->invited_at == NO_TIME || me->accepted_at != NO_TIME);
+		return true;
+	case CHANNEL_DISTINCT:
+		*out = str_starts(c->id, STR(FORM_DISTINCT_PREFIX));
+		return true;
+	default:
+		*out = 0;
 		return true;
 	}
-	return json_is_string(v) && clock_from_rfc3339(jr_text(v), us);
 }
 
-static bool
-read_user(struct compiler *c, const char *name, const json_t *v, struct value *out)
+static struct str
+text_of(const struct channel_look *l, enum channel_which which)
 {
-	struct str id = jr_text(v);
-
-	if (!json_is_string(v))
-		return fail(c->e, ERR_INPUT, "filter: %s: expected a user id, got %s", name,
-			jr_type_name(v));
-	out->type = IS_INT;
-	out->i = 0;
-	return user_resolve(c->db, c->arena, &id, 1, &out->i, c->e);
-}
-
-static bool
-read_value(struct compiler *c, const struct channel_filter *n, const char *name,
-	const json_t *v, struct value *out)
-{
-	enum kind kind = n->op == OP_EXISTS ? BOOL : n->at.field->kind;
-	const char *expected = NULL;
-
-	*out = (struct value){.json = v};
-	switch (kind) {
-	case TEXT:
-		out->type = IS_TEXT;
-		out->s = jr_text(v);
-		expected = json_is_string(v) ? NULL : "a string";
-		break;
-	case TIME:
-		out->type = IS_INT;
-		expected = read_time(v, &out->i) ? NULL : "a time";
-		break;
-	case INT:
-		out->type = IS_INT;
-		out->i = json_integer_value(v);
-		expected = json_is_integer(v) ? NULL : "an integer";
-		break;
-	case BOOL:
-		out->type = IS_BOOL;
-		out->i = json_is_true(v);
-		expected = json_is_boolean(v) ? NULL : "a boolean";
-		break;
-	case USER:
-	case USERS:
-		return read_user(c, name, v, out);
-	case CUSTOM:
-		out->type = json_is_string(v)    ? IS_TEXT
-			    : json_is_integer(v) ? IS_INT
-			    : json_is_real(v)    ? IS_REAL
-			    : json_is_boolean(v) ? IS_BOOL
-						 : IS_JSON;
-		out->s = jr_text(v);
-		out->i = json_is_integer(v) ? json_integer_value(v) : json_is_true(v);
-		out->d = json_number_value(v);
-		break;
+	switch (which) {
+	case CHANNEL_CID:
+		return l->channel->cid;
+	case CHANNEL_ID:
+		return l->channel->id;
+	case CHANNEL_TYPE:
+		return l->channel->type;
+	case CHANNEL_TEAM:
+		return l->channel->team;
+	case CHANNEL_CREATED_BY:
+		return l->creator_id;
+	case CHANNEL_APP_BANNED:
+		return STR("excluded");
+	case CHANNEL_INVITE:
+		return l->me->uid != 0 ? channel_invite(l->me) : STR_NONE;
+	case CHANNEL_ROLE:
+		return l->me->uid != 0 ? l->me->role : STR_NONE;
+	default:
+		return STR_NONE;
 	}
-	if (expected != NULL)
-		return fail(c->e, ERR_INPUT, "filter: %s: expected %s, got %s", name, expected,
-			jr_type_name(v));
+}
+
+/* Any field that has one value. */
+static bool
+value_at(const struct channel_look *l, const struct match_at *at, struct match_value *out,
+	struct err *e)
+{
+	const struct match_field *field = at->field;
+
+	*out = (struct match_value){.type = MATCH_NOTHING};
+	if (field->kind == MATCH_CUSTOM) {
+		*out = match_custom(l->arena, l->channel->custom, at);
+		return true;
+	}
+	if (field->kind == MATCH_TEXT) {
+		out->s = text_of(l, (enum channel_which)field->which);
+		out->type = out->s.p ? IS_TEXT : MATCH_NOTHING;
+		return true;
+	}
+	if (!number_of(l, (enum channel_which)field->which, &out->i, e))
+		return false;
+	out->type = field->kind == MATCH_BOOL ? IS_BOOL : IS_INT;
+	if (field->kind == MATCH_TIME && out->i == NO_TIME)
+		out->type = MATCH_NOTHING;
 	return true;
 }
 
-/* Whether the operator takes a list of values. */
-static bool
-takes_list(const struct channel_filter *n, const json_t *v)
-{
-	return n->op == OP_IN || n->op == OP_NIN ||
-	       (n->at.field->kind == USERS && json_is_array(v));
-}
+/* ---- testing --------------------------------------------------------------------------- */
 
 static bool
-compile_test(struct compiler *c, const char *name, const struct channel_field *at,
-	enum filter_op op, const json_t *v, struct channel_filter *out)
+has_uid(const struct match_value *v, size_t n, int64_t uid)
 {
-	size_t n;
-
-	*out = (struct channel_filter){.kind = TEST, .at = *at, .op = op};
-	if (++c->nodes > MAX_NODES)
-		return fail(c->e, ERR_INPUT, "filter: more than %d conditions", MAX_NODES);
-	if (!takes_list(out, v)) {
-		if (at->field->kind == USERS)
-			out->op = OP_IN; /* "members": "ann" */
-		out->values = arena_alloc(c->arena, sizeof(*out->values));
-		out->nvalues = 1;
-		return read_value(c, out, name, v, out->values);
-	}
-	n = json_array_size(v);
-	if (!json_is_array(v) || n > MAX_VALUES)
-		return fail(c->e, ERR_INPUT,
-			"filter: %s: expected an array of at most %d values", name, MAX_VALUES);
-	out->values = arena_array(c->arena, n + 1, sizeof(*out->values));
 	for (size_t i = 0; i < n; i++)
-		if (!read_value(
-			    c, out, name, json_array_get(v, i), &out->values[out->nvalues++]))
-			return false;
-	return true;
-}
-
-static struct channel_field
-find_field(struct str name)
-{
-	struct channel_field out = {.field = &custom};
-
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		if (str_eq(name, str_of(fields[i].name)))
-			return (struct channel_field){.field = &fields[i]};
-	for (size_t at = 0; at <= name.n && out.npath < CHANNEL_FILTER_PATH;) {
-		size_t end = str_find(name, '.', at);
-
-		out.path[out.npath++] = str_sub(name, at, end - at);
-		at = end + 1;
-	}
-	return out;
-}
-
-static bool
-find_op(struct compiler *c, const char *name, const struct field *field, const char *key,
-	enum filter_op *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-		if (strcmp(key, ops[i].name) == 0 && (field->ops & ops[i].op) != 0) {
-			*out = ops[i].op;
+		if (v[i].i == uid)
 			return true;
-		}
-	}
-	return fail(c->e, ERR_INPUT, "filter: %s: operator %s cannot be used on it", name, key);
+	return false;
 }
 
-/* {"field": value} or {"field": {"$op": value, …}}: one test per operator, joined. */
 static bool
-compile_field(struct compiler *c, const char *name, json_t *v, struct channel_filter *out)
+members_are(const struct match *n, const struct member *members, size_t nmembers)
 {
-	struct channel_field at = find_field(str_of(name));
-	const char *first = json_object_iter_key(json_object_iter(v));
-	const char *key;
-	json_t *operand;
-
-	if (first == NULL || first[0] != '$')
-		return compile_test(c, name, &at, OP_EQ, v, out);
-	*out = (struct channel_filter){.kind = ALL};
-	out->kids = arena_array(c->arena, json_object_size(v), sizeof(*out->kids));
-	json_object_foreach(v, key, operand)
-	{
-		enum filter_op op = OP_EQ;
-
-		if (!find_op(c, name, at.field, key, &op) ||
-			!compile_test(c, name, &at, op, operand, &out->kids[out->nkids]))
+	for (size_t i = 0; i < nmembers; i++)
+		if (!has_uid(n->values, n->nvalues, members[i].uid))
 			return false;
-		out->nkids++;
+	for (size_t i = 0; i < n->nvalues; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < nmembers && !there; k++)
+			there = members[k].uid == n->values[i].i;
+		if (!there)
+			return false;
 	}
 	return true;
 }
 
+/* members: $eq is the whole set, $in any of it. */
 static bool
-compile(struct compiler *c, const json_t *filter, unsigned depth, struct channel_filter *out);
-
-static bool
-compile_list(struct compiler *c, const char *key, const json_t *list, unsigned depth,
-	struct channel_filter *out)
+test_members(const struct match *n, const struct channel_look *l, bool *out, struct err *e)
 {
-	*out = (struct channel_filter){.kind = ALL};
-	if (strcmp(key, "$or") == 0)
-		out->kind = ANY;
-	else if (strcmp(key, "$nor") == 0)
-		out->kind = NONE_OF;
-	else if (strcmp(key, "$and") != 0)
-		return fail(c->e, ERR_INPUT, "filter: unknown operator %s", key);
-	if (!json_is_array(list) || json_array_size(list) == 0 ||
-		json_array_size(list) > MAX_NODES)
-		return fail(c->e, ERR_INPUT, "filter: %s: expected an array of 1 to %d filters",
-			key, MAX_NODES);
-	out->kids = arena_array(c->arena, json_array_size(list), sizeof(*out->kids));
-	for (size_t i = 0; i < json_array_size(list); i++, out->nkids++)
-		if (!compile(c, json_array_get(list, i), depth + 1, &out->kids[i]))
+	struct member *members, one;
+	size_t nmembers;
+	int64_t total;
+	bool found = false;
+
+	if (n->op == OP_EQ) {
+		if (!channel_members(
+			    l->db, l->arena, l->channel, 0, &members, &nmembers, &total, e))
 			return false;
-	return true;
-}
-
-static bool
-compile(struct compiler *c, const json_t *filter, unsigned depth, struct channel_filter *out)
-{
-	json_t *object = (json_t *)(uintptr_t)filter, *v;
-	const char *key;
-
-	*out = (struct channel_filter){.kind = ALL};
-	if (filter == NULL)
+		*out = members_are(n, members, nmembers);
 		return true;
-	if (!json_is_object(filter))
-		return fail(c->e, ERR_INPUT, "filter: expected an object, got %s",
-			jr_type_name(filter));
-	if (depth > MAX_DEPTH || ++c->nodes > MAX_NODES)
-		return fail(c->e, ERR_INPUT,
-			"filter: nested deeper than %d, or more than %d parts", MAX_DEPTH,
-			MAX_NODES);
-	out->kids = arena_array(c->arena, json_object_size(filter) + 1, sizeof(*out->kids));
-	json_object_foreach(object, key, v)
-	{
-		struct channel_filter *kid = &out->kids[out->nkids++];
-
-		if (key[0] == '$' ? !compile_list(c, key, v, depth, kid)
-				  : !compile_field(c, key, v, kid))
+	}
+	for (size_t i = 0; i < n->nvalues && !found; i++) {
+		if (l->me->uid != 0 && l->me->uid == n->values[i].i)
+			found = true;
+		else if (!channel_member(
+				 l->db, l->arena, l->channel, n->values[i].i, &one, &found, e))
 			return false;
 	}
+	*out = found == (n->op == OP_IN);
+	return true;
+}
+
+/* Whether the name of any member meets the condition. */
+static bool
+test_member_names(const struct match *n, const struct channel_look *l, bool *out, struct err *e)
+{
+	struct member *members;
+	struct col col;
+	struct bulk bulk = {&col, 1, 0};
+	struct rows r;
+	int64_t *uids, total;
+
+	*out = false;
+	if (!channel_members(l->db, l->arena, l->channel, 0, &members, &bulk.nrows, &total, e))
+		return false;
+	uids = arena_array(l->arena, bulk.nrows + 1, sizeof(*uids));
+	for (size_t i = 0; i < bulk.nrows; i++)
+		uids[i] = members[i].uid;
+	col = COL_INTS(uids);
+	if (bulk.nrows == 0)
+		return true;
+	if (!db_query(l->db, SQL_MEMBER_NAMES, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (!*out && rows_next(&r)) {
+		struct match_value has = {.type = IS_TEXT, .s = row_str(&r, 0)};
+
+		*out = match_value_meets(l->arena, n, &has);
+	}
+	return rows_end(&r, e);
+}
+
+bool
+channel_meets(const struct match *leaf, const void *thing, bool *out, struct err *e)
+{
+	const struct channel_look *l = thing;
+	struct match_value has;
+
+	if (leaf->at.field->which == CHANNEL_MEMBERS)
+		return test_members(leaf, l, out, e);
+	if (leaf->at.field->which == CHANNEL_MEMBER_NAME)
+		return test_member_names(leaf, l, out, e);
+	if (leaf->at.field->which == CHANNEL_TAGS) {
+		*out = match_tags_meet(l->arena, leaf, l->channel->filter_tags);
+		return true;
+	}
+	if (!value_at(l, &leaf->at, &has, e))
+		return false;
+	*out = match_value_meets(l->arena, leaf, &has);
 	return true;
 }
 
 bool
-channel_filter_compile(struct db *db, struct arena *a, const json_t *filter,
-	struct channel_filter **out, struct err *e)
+channel_field_needs_origin(const struct match_field *f)
 {
-	struct compiler c = {.db = db, .arena = a, .e = e};
-
-	*out = arena_alloc(a, sizeof(**out));
-	return compile(&c, filter, 0, *out);
-}
-
-/* ---- for choosing an index --------------------------------------------------------------- */
-
-/* A condition that every match meets: "${which} is one of …". */
-static const struct channel_filter *
-required(const struct channel_filter *n, enum which which)
-{
-	const struct channel_filter *hit = NULL;
-
-	if (n->kind == TEST)
-		return n->at.field->which == which && (n->op == OP_EQ || n->op == OP_IN) ? n
-											 : NULL;
-	if (n->kind != ALL)
-		return NULL;
-	for (size_t i = 0; i < n->nkids; i++) {
-		const struct channel_filter *kid = required(&n->kids[i], which);
-
-		/* A whole set narrows more than one of its members. */
-		if (kid != NULL && (hit == NULL || kid->op == OP_EQ))
-			hit = kid;
-	}
-	return hit;
-}
-
-void
-channel_filter_texts(const struct channel_filter *f, struct arena *a, const char *field,
-	struct str **out, size_t *n)
-{
-	const struct channel_filter *hit = required(f, find_field(str_of(field)).field->which);
-
-	*n = hit ? hit->nvalues : 0;
-	*out = arena_array(a, *n + 1, sizeof(**out));
-	for (size_t i = 0; i < *n; i++)
-		(*out)[i] = hit->values[i].s;
-}
-
-void
-channel_filter_members(
-	const struct channel_filter *f, struct arena *a, int64_t **out, size_t *n, bool *whole)
-{
-	const struct channel_filter *hit = required(f, MEMBERS);
-
-	*whole = hit != NULL && hit->op == OP_EQ;
-	*n = hit ? hit->nvalues : 0;
-	*out = arena_array(a, *n + 1, sizeof(**out));
-	for (size_t i = 0; i < *n; i++)
-		(*out)[i] = hit->values[i].i;
+	return f->kind == MATCH_CUSTOM || f->which == CHANNEL_MEMBERS ||
+	       f->which == CHANNEL_MEMBER_NAME || f->which == CHANNEL_MEMBER_COUNT;
 }
 
 bool
-channel_filter_mentions(const struct channel_filter *f, const char *field)
+channel_filter_needs_origin(const struct match *f)
 {
-	if (f->kind == TEST)
-		return str_eq(str_of(f->at.field->name), str_of(field));
-	for (size_t i = 0; i < f->nkids; i++)
-		if (channel_filter_mentions(&f->kids[i], field))
-			return true;
-	return false;
+	return match_mentions(f, CHANNEL_OTHER) || match_mentions(f, CHANNEL_MEMBERS) ||
+	       match_mentions(f, CHANNEL_MEMBER_NAME) ||
+	       match_mentions(f, CHANNEL_MEMBER_COUNT);
 }
 
 bool
-channel_filter_needs_origin(const struct channel_filter *f)
+channel_sort_key(const struct channel_look *l, const struct match_at *at, struct match_key *out,
+	struct err *e)
 {
-	if (f->kind == TEST)
-		return channel_field_needs_origin(&f->at);
-	for (size_t i = 0; i < f->nkids; i++)
-		if (channel_filter_needs_origin(&f->kids[i]))
-			return true;
-	return false;
-}
+	struct match_value has;
 
-/* ---- sorting ----------------------------------------------------------------------------- */
-
-bool
-channel_field_needs_origin(const struct channel_field *at)
-{
-	return at->field->kind == CUSTOM || at->field->kind == USERS ||
-	       at->field->which == MEMBER_COUNT;
-}
-
-const struct channel_field *
-channel_sort_field(struct arena *a, struct str name)
-{
-	struct channel_field *out = arena_alloc(a, sizeof(*out));
-
-	*out = find_field(name);
-	return out->field->sortable ? out : NULL;
+	if (!value_at(l, at, &has, e))
+		return false;
+	*out = match_key_of(&has);
+	return true;
 }

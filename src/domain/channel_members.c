@@ -37,6 +37,11 @@ row_of_member(struct rows *r, struct arena *a, struct member_row *out)
 	out->m.archived_at = row_time(r, 8);
 	out->m.pinned_at = row_time(r, 9);
 	out->m.custom = arena_dup(a, row_str(r, 11));
+	out->m.invited_at = row_time(r, 12);
+	out->m.accepted_at = row_time(r, 13);
+	out->m.rejected_at = row_time(r, 14);
+	out->m.delivered_at = row_time(r, 15);
+	out->m.delivered_key = row_int(r, 16);
 }
 
 static bool
@@ -59,6 +64,7 @@ derived_member(const struct channel *c, int64_t uid)
 
 	m.created_at = m.updated_at = c->created_at;
 	m.last_read = m.hidden_at = m.cleared_at = m.archived_at = m.pinned_at = NO_TIME;
+	m.invited_at = m.accepted_at = m.rejected_at = m.delivered_at = NO_TIME;
 	if (sends && str_is(c->sender_visibility, "hidden"))
 		m.hidden_at = c->created_at;
 	if (sends && str_is(c->sender_visibility, "archived"))
@@ -188,6 +194,21 @@ read_namings(struct db *db, struct arena *a, const int64_t *nos, size_t n, int64
 	return rows_end(&r, e);
 }
 
+/* How the template of a complete channel names the user. */
+static struct naming
+naming_of(const struct channel *c, int64_t uid)
+{
+	const struct named_member *m = NULL;
+	struct naming out = {0};
+
+	if (needs_template(c, uid))
+		m = channel_origin_find(c->from, uid);
+	out.is_named = m != NULL;
+	if (m != NULL && m->details != NULL)
+		out.details = *m->details;
+	return out;
+}
+
 /* How the templates of ${channels} name one user: out[i] belongs to channels[i].  Templates
  * of channels that are not complete are searched for his id, each once. */
 static bool
@@ -207,19 +228,11 @@ find_namings(struct db *db, struct arena *a, const struct channel *channels, siz
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		const struct channel *c = &channels[i];
-		const struct named_member *m;
 
-		out[i] = (struct naming){0};
-		if (!needs_template(c, uid))
-			continue;
-		if (c->from == NULL) {
+		if (needs_template(c, uid) && c->from == NULL)
 			out[i] = read[place_of(nos, nnos, c->origin)];
-			continue;
-		}
-		m = channel_origin_find(c->from, uid);
-		out[i].is_named = m != NULL;
-		if (m != NULL && m->details != NULL)
-			out[i].details = *m->details;
+		else
+			out[i] = naming_of(c, uid);
 	}
 	return true;
 }
@@ -295,6 +308,16 @@ merge(struct arena *a, struct member *derived, size_t nderived, struct member_ro
 			sorted[d - 1]->uid = 0;
 	}
 	return others;
+}
+
+struct str
+channel_invite(const struct member *m)
+{
+	if (m->invited_at == NO_TIME)
+		return STR("member");
+	if (m->accepted_at != NO_TIME)
+		return STR("accepted");
+	return m->rejected_at != NO_TIME ? STR("rejected") : STR("pending");
 }
 
 /* ---- exported ----------------------------------------------------------------------- */
@@ -448,6 +471,33 @@ channel_member(struct db *db, struct arena *a, const struct channel *c, int64_t 
 }
 
 bool
+channel_members_of(struct db *db, struct arena *a, const struct channel *c, const int64_t *uids,
+	size_t n, struct member *out, struct err *e)
+{
+	struct member_row *rows = arena_zalloc(a, (n + 1) * sizeof(*rows));
+	struct col cols[] = {COL_INTS(uids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct channel full = *c;
+	struct rows r;
+
+	if (n == 0)
+		return true;
+	if ((full.origin != 0 && !origin_of(db, a, c, &full.from, e)) ||
+		!db_query(db, SQL_MEMBER_ROWS_OF, ARGS(V_INT(c->no)), &bulk, &r, e))
+		return false;
+	while (!arena_overflowed(a) && rows_next(&r))
+		row_of_member(&r, a, &rows[row_int(&r, 17)]);
+	for (size_t i = 0; i < n; i++) {
+		struct naming naming = naming_of(&full, uids[i]);
+		bool has_row = rows[i].m.uid != 0;
+
+		if (!combine(&full, uids[i], &naming, has_row ? &rows[i] : NULL, &out[i]))
+			out[i].uid = 0;
+	}
+	return rows_end(&r, e) && arena_check(a, e);
+}
+
+bool
 channel_member_in_many(struct db *db, struct arena *a, const struct channel *channels, size_t n,
 	int64_t uid, struct member *out, struct err *e)
 {
@@ -469,12 +519,43 @@ channel_member_in_many(struct db *db, struct arena *a, const struct channel *cha
 		struct member_row *row = arena_alloc(a, sizeof(*row));
 
 		row_of_member(&r, a, row);
-		rows[row_int(&r, 12)] = row;
+		rows[row_int(&r, 17)] = row;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!combine(&channels[i], uid, &namings[i], rows[i], &out[i]))
 			out[i].uid = 0;
 	return rows_end(&r, e) && arena_check(a, e);
+}
+
+bool
+channel_join(struct db *w, struct arena *a, int64_t no, const struct member_spec *specs,
+	size_t n, int64_t at, int64_t cleared_at, struct err *e)
+{
+	int64_t *uids = arena_array(a, 4 * n + 1, sizeof(*uids)), *hidden = uids + n;
+	int64_t *archived = uids + 2 * n, *invited = uids + 3 * n;
+	struct str *roles = arena_array(a, 2 * n + 1, sizeof(*roles)), *customs = roles + n;
+	struct col cols[] = {COL_INTS(uids), COL_TEXTS(roles), COL_INTS(hidden),
+		COL_INTS(archived), COL_INTS(invited), COL_TEXTS(customs)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 0};
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < bulk.nrows && uids[k] != specs[i].uid)
+			k++;
+		if (k < bulk.nrows)
+			continue; /* the first counts */
+		uids[k] = specs[i].uid;
+		roles[k] = specs[i].role.p ? specs[i].role : ROLE_MEMBER;
+		hidden[k] = specs[i].hidden_at;
+		archived[k] = specs[i].archived_at;
+		invited[k] = specs[i].is_invited ? at : COL_NULL;
+		customs[k] = specs[i].custom;
+		bulk.nrows++;
+	}
+	return n == 0 ||
+	       db_exec(w, SQL_MEMBER_JOIN, ARGS(V_INT(no), V_INT(at), V_TIME(cleared_at)),
+		       &bulk, NULL, e);
 }
 
 static bool
@@ -518,6 +599,19 @@ channel_keep_member(struct db *w, struct arena *a, const struct channel *c,
 	const struct member *m, struct err *e)
 {
 	return m->has_row || insert_rows(w, c, m, 1, a, e);
+}
+
+bool
+channel_keep_these(struct db *w, struct arena *a, const struct channel *c,
+	const struct member *m, size_t n, struct err *e)
+{
+	struct member *lacking = arena_array(a, n + 1, sizeof(*lacking));
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (m[i].uid != 0 && !m[i].has_row)
+			lacking[k++] = m[i];
+	return insert_rows(w, c, lacking, k, a, e);
 }
 
 bool

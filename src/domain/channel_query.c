@@ -9,17 +9,16 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/jr.h"
 #include "domain/channel.h"
 #include "domain/channel_filter.h"
 #include "domain/channel_origin.h"
-#include "domain/filter.h"
+#include "domain/channel_type.h"
+#include "domain/unread.h"
 #include "domain/user.h"
 #include "store/db.h"
 
 #define MAX_ORIGINS 1000 /* campaigns of a user that are walked */
 #define MAX_BATCHES 1000
-#define MAX_SORTS   5
 /* Channels beyond the page that a walk still collects, for what tests take away. */
 #define WALK_AHEAD 1024
 /* Channels in memory at a time, and the bytes that they may take. */
@@ -92,16 +91,23 @@ add_cids(struct candidates *c, const struct str *cids, size_t n)
 }
 
 static bool
-add_ids(struct candidates *c, const struct str *ids, size_t n, const struct str *types,
-	size_t ntypes)
+all_types(struct candidates *c, struct str **out, size_t *n)
 {
-	static const struct str all[] = {{"messaging", 9}, {"team", 4}, {"livestream", 10},
-		{"gaming", 6}, {"commerce", 8}};
+	struct channel_type *types;
 
-	if (ntypes == 0) {
-		types = all;
-		ntypes = ARRAY_LEN(all);
-	}
+	if (!channel_type_list(c->db, c->arena, &types, n, c->e))
+		return false;
+	*out = arena_array(c->arena, *n, sizeof(**out));
+	for (size_t i = 0; i < *n; i++)
+		(*out)[i] = types[i].name;
+	return true;
+}
+
+static bool
+add_ids(struct candidates *c, const struct str *ids, size_t n, struct str *types, size_t ntypes)
+{
+	if (ntypes == 0 && !all_types(c, &types, &ntypes))
+		return false;
 	for (size_t i = 0; i < n * ntypes; i++)
 		if (!add_found(c, types[i % ntypes], ids[i / ntypes]))
 			return false;
@@ -205,24 +211,50 @@ walk_campaigns(struct candidates *c, int64_t uid, size_t max)
 	return ok;
 }
 
+/* The texts that every match has one of at a field. */
+static size_t
+required_texts(const struct candidates *c, const struct match *f, int which, struct str **out)
+{
+	const struct match *hit = match_required(f, which);
+	size_t n = hit ? hit->nvalues : 0;
+
+	*out = arena_array(c->arena, n + 1, sizeof(**out));
+	for (size_t i = 0; i < n; i++)
+		(*out)[i] = hit->values[i].s;
+	return n;
+}
+
+/* The users of whom every match has one, or, when *whole, all. */
+static size_t
+required_members(const struct candidates *c, const struct match *f, int64_t **out, bool *whole)
+{
+	const struct match *hit = match_required(f, CHANNEL_MEMBERS);
+	size_t n = hit ? hit->nvalues : 0;
+
+	*whole = hit != NULL && hit->op == OP_EQ;
+	*out = arena_array(c->arena, n + 1, sizeof(**out));
+	for (size_t i = 0; i < n; i++)
+		(*out)[i] = hit->values[i].i;
+	return n;
+}
+
 /* Collects what can match; ${walk}: how many of a user's campaign channels are enough. */
 static bool
-collect(struct candidates *c, const struct channel_query *q, const struct channel_filter *f,
-	size_t walk)
+collect(struct candidates *c, const struct channel_query *q, const struct match *f, size_t walk)
 {
 	struct str *texts, *types;
 	size_t n, ntypes;
 	int64_t *uids;
 	bool whole = false;
 
-	channel_filter_texts(f, c->arena, "cid", &texts, &n);
+	n = required_texts(c, f, CHANNEL_CID, &texts);
 	if (n > 0)
 		return add_cids(c, texts, n);
-	channel_filter_texts(f, c->arena, "id", &texts, &n);
-	channel_filter_texts(f, c->arena, "type", &types, &ntypes);
+	n = required_texts(c, f, CHANNEL_ID, &texts);
+	ntypes = required_texts(c, f, CHANNEL_TYPE, &types);
 	if (n > 0)
 		return add_ids(c, texts, n, types, ntypes);
-	channel_filter_members(f, c->arena, &uids, &n, &whole);
+	n = required_members(c, f, &uids, &whole);
 	if (n == 0 && q->members_only) {
 		uids[0] = q->viewer;
 		n = 1;
@@ -239,48 +271,32 @@ collect(struct candidates *c, const struct channel_query *q, const struct channe
 
 /* ---- sort ------------------------------------------------------------------------------ */
 
-struct order {
-	const struct channel_field *fields[MAX_SORTS];
-	bool descending[MAX_SORTS];
-	size_t n;
-	bool newest_first; /* as a walk goes */
-};
-
 struct sortable {
-	struct channel_key keys[MAX_SORTS];
-	const struct order *order;
+	struct match_key keys[MATCH_MAX_SORTS];
+	const struct match_order *order;
 	int64_t no;
 	int64_t last_message_at;
 };
 
+/* Newest first, which is how a walk goes. */
 static bool
-read_order(struct arena *a, const json_t *sort, struct order *out, struct err *e)
+is_newest_first(const struct match_order *o)
 {
-	size_t n = json_array_size(sort);
+	int which = o->at[0].field->which;
 
-	*out = (struct order){0};
-	if (n > MAX_SORTS)
-		return fail(e, ERR_INPUT, "sort must contain at maximum %d items", MAX_SORTS);
-	for (size_t i = 0; i < n; i++) {
-		struct str name;
-		int64_t direction;
+	return o->descending[0] &&
+	       (which == CHANNEL_LAST_UPDATED || which == CHANNEL_LAST_MESSAGE_AT ||
+		       which == CHANNEL_CREATED_AT);
+}
 
-		if (!filter_read_sort_item(sort, i, &name, &direction, e))
-			return false;
-		out->fields[i] = channel_sort_field(a, name);
-		out->descending[i] = direction < 0;
-		if (out->fields[i] == NULL)
-			return fail(e, ERR_INPUT, "sort: channels cannot be sorted by \"%.*s\"",
-				STR_ARG(name));
-		if (out->n++ == 0)
-			out->newest_first =
-				direction < 0 && (str_is(name, "last_updated") ||
-							 str_is(name, "last_message_at") ||
-							 str_is(name, "created_at"));
-	}
+static bool
+read_order(const json_t *sort, struct match_order *out, struct err *e)
+{
+	if (!match_read_order(sort, &channel_schema, "channels", MATCH_MAX_SORTS, out, e))
+		return false;
 	if (out->n == 0)
-		*out = (struct order){
-			{channel_sort_field(a, STR("last_updated"))}, {true}, 1, true};
+		*out = (struct match_order){
+			{match_find(&channel_schema, STR("last_updated"))}, {true}, 1};
 	return true;
 }
 
@@ -288,14 +304,9 @@ static int
 cmp_sortable(const void *a, const void *b)
 {
 	const struct sortable *x = a, *y = b;
+	int c = match_order_cmp(x->order, x->keys, y->keys);
 
-	for (size_t i = 0; i < x->order->n; i++) {
-		int c = channel_key_cmp(&x->keys[i], &y->keys[i]);
-
-		if (c != 0)
-			return (c > 0) == x->order->descending[i] ? -1 : 1;
-	}
-	return (x->no < y->no) - (x->no > y->no);
+	return c != 0 ? c : (x->no < y->no) - (x->no > y->no);
 }
 
 /* ---- the query --------------------------------------------------------------------------- */
@@ -322,9 +333,9 @@ struct query {
 	struct arena *arena;
 	struct arena slice; /* emptied slice by slice */
 	struct channel_origins origins;
-	struct order order;
-	struct channel_filter *filter;
-	bool hidden_too, needs_origins;
+	struct match_order order;
+	struct match *filter;
+	bool hidden_too, needs_origins, needs_creators, needs_unread;
 	struct sortable *found;
 	size_t nfound;
 	struct channel_hit *hits; /* the page */
@@ -344,16 +355,16 @@ consider(struct query *q, const struct channel_look *l, struct err *e)
 		return true;
 	if (!q->hidden_too && l->me->uid != 0 && l->me->hidden_at != NO_TIME)
 		return true;
-	ok = channel_filter_test(q->filter, l, &passes, e);
+	ok = match_test(q->filter, channel_meets, l, &passes, e);
 	arena_rewind(&q->slice, mark);
 	if (!ok || !passes)
 		return ok;
 	*hit = (struct sortable){.order = &q->order, .no = l->channel->no};
 	hit->last_message_at = l->last_message_at;
 	for (size_t i = 0; i < q->order.n; i++) {
-		struct channel_key *key = &hit->keys[i];
+		struct match_key *key = &hit->keys[i];
 
-		if (!channel_sort_key(l, q->order.fields[i], key, e))
+		if (!channel_sort_key(l, &q->order.at[i], key, e))
 			return false;
 		if (key->type == KEY_TEXT)
 			key->s = arena_dup(q->arena, key->s);
@@ -362,10 +373,53 @@ consider(struct query *q, const struct channel_look *l, struct err *e)
 	return arena_check(q->arena, e);
 }
 
+/* Adds the ids of the creators. */
+static bool
+look_up_creators(struct query *q, struct channel_look *looks, size_t n, struct err *e)
+{
+	int64_t *uids = arena_array(&q->slice, n + 1, sizeof(*uids));
+	struct col cols[] = {COL_INTS(uids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	for (size_t i = 0; i < n; i++)
+		uids[i] = looks[i].channel->creator;
+	if (!db_query(q->db, SQL_USER_IDS, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (rows_next(&r))
+		looks[row_int(&r, 0)].creator_id = arena_dup(&q->slice, row_str(&r, 1));
+	return rows_end(&r, e);
+}
+
+/* Adds how much the viewer has not read. */
+static bool
+look_up_unread(struct query *q, struct channel_look *looks, size_t n, struct err *e)
+{
+	int64_t *all = arena_array(&q->slice, 4 * n + 1, sizeof(*all));
+	int64_t *nos = all, *uids = all + n, *since = all + 2 * n, *counts = all + 3 * n;
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (looks[i].me->uid == 0)
+			continue;
+		nos[k] = looks[i].channel->no;
+		uids[k] = looks[i].me->uid;
+		since[k++] = MAX_OF(unread_since(looks[i].channel, looks[i].me), INT64_MIN + 1);
+	}
+	if (!unread_counts(q->db, nos, uids, since, k, counts, e))
+		return false;
+	k = 0;
+	for (size_t i = 0; i < n; i++)
+		if (looks[i].me->uid != 0)
+			looks[i].unread = counts[k++];
+	return true;
+}
+
 static bool
 consider_slice(struct query *q, int64_t *nos, size_t n, struct err *e)
 {
 	struct arena *a = &q->slice;
+	struct channel_look *looks;
 	struct channel *channels;
 	struct member *mine;
 	int64_t *last;
@@ -377,18 +431,26 @@ consider_slice(struct query *q, int64_t *nos, size_t n, struct err *e)
 		return false;
 	last = arena_array(a, found + 1, sizeof(*last));
 	mine = arena_zalloc(a, (found + 1) * sizeof(*mine));
+	looks = arena_array(a, found + 1, sizeof(*looks));
 	for (size_t i = 0; i < found; i++)
 		nos[i] = channels[i].no;
 	if (!last_messages(q->db, nos, found, last, e) ||
 		(q->ask->viewer != 0 && !channel_member_in_many(q->db, a, channels, found,
 						q->ask->viewer, mine, e)))
 		return false;
-	for (size_t i = 0; i < found; i++) {
-		struct channel_look look = {q->db, a, &channels[i], last[i], &mine[i]};
-
-		if (!consider(q, &look, e))
+	for (size_t i = 0; i < found; i++)
+		looks[i] = (struct channel_look){.db = q->db,
+			.arena = a,
+			.channel = &channels[i],
+			.me = &mine[i],
+			.last_message_at =
+				last[i] > channels[i].truncated_at ? last[i] : NO_TIME};
+	if ((q->needs_creators && !look_up_creators(q, looks, found, e)) ||
+		(q->needs_unread && !look_up_unread(q, looks, found, e)))
+		return false;
+	for (size_t i = 0; i < found; i++)
+		if (!consider(q, &looks[i], e))
 			return false;
-	}
 	return true;
 }
 
@@ -440,12 +502,28 @@ run(struct db *db, void *arg, struct err *e)
 	q->db = db;
 	channel_origins_init(&q->origins, q->arena);
 	buf_init(&c.nos, q->arena, 512);
-	if (q->order.newest_first)
+	if (is_newest_first(&q->order))
 		walk = (size_t)(q->ask->offset + q->ask->limit) + WALK_AHEAD;
 	if (!collect(&c, q->ask, q->filter, walk))
 		return false;
 	nos = (int64_t *)(void *)c.nos.p;
 	return consider_all(q, nos, form_sort_uids(nos, count(&c)), e) && load_page(q, e);
+}
+
+/* What every slice must look up. */
+static void
+note_needs(struct query *q)
+{
+	q->hidden_too = match_mentions(q->filter, CHANNEL_HIDDEN);
+	q->needs_creators = match_mentions(q->filter, CHANNEL_CREATED_BY);
+	q->needs_unread = match_mentions(q->filter, CHANNEL_UNREAD_COUNT) ||
+			  match_mentions(q->filter, CHANNEL_HAS_UNREAD) ||
+			  match_order_mentions(&q->order, CHANNEL_UNREAD_COUNT) ||
+			  match_order_mentions(&q->order, CHANNEL_HAS_UNREAD);
+	q->needs_origins = channel_filter_needs_origin(q->filter);
+	for (size_t i = 0; i < q->order.n; i++)
+		q->needs_origins =
+			q->needs_origins || channel_field_needs_origin(q->order.at[i].field);
 }
 
 bool
@@ -456,14 +534,10 @@ channel_query(struct db *db, struct arena *a, const struct channel_query *ask,
 	bool ok;
 
 	*n = 0;
-	if (!read_order(a, ask->sort, &q.order, e) ||
-		!channel_filter_compile(db, a, ask->filter, &q.filter, e))
+	if (!read_order(ask->sort, &q.order, e) ||
+		!match_compile(db, a, ask->filter, &channel_schema, &q.filter, e))
 		return false;
-	q.hidden_too = channel_filter_mentions(q.filter, "hidden");
-	q.needs_origins = channel_filter_needs_origin(q.filter);
-	for (size_t i = 0; i < q.order.n; i++)
-		q.needs_origins =
-			q.needs_origins || channel_field_needs_origin(q.order.fields[i]);
+	note_needs(&q);
 	arena_init(&q.slice, SLICE_FIRST, SLICE_CAP);
 	ok = db_read(db, run, &q, e);
 	arena_fini(&q.slice);

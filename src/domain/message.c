@@ -8,6 +8,9 @@
 #include "base/jw.h"
 #include "domain/app.h"
 #include "domain/channel.h"
+#include "domain/channel_type.h"
+#include "domain/oblivion.h"
+#include "domain/patch.h"
 #include "domain/poll.h"
 #include "store/db.h"
 
@@ -149,9 +152,9 @@ message_wire_id(struct arena *a, const struct app *app, int64_t key, struct str 
 	return arena_dup(a, (struct str){id, sizeof(id)});
 }
 
-static bool
-find(struct db *db, struct arena *a, const struct app *app, struct str id, struct message *out,
-	bool *found, struct err *e)
+bool
+message_find(struct db *db, struct arena *a, const struct app *app, struct str id,
+	struct message *out, bool *found, struct err *e)
 {
 	struct rows r;
 	int64_t key;
@@ -171,13 +174,22 @@ find(struct db *db, struct arena *a, const struct app *app, struct str id, struc
 	return rows_end(&r, e);
 }
 
+void
+message_blank(struct message *m)
+{
+	m->type = STR("deleted");
+	m->text = STR("");
+	m->attachments = m->custom = m->poll_id = STR_NONE;
+	m->nmentioned = 0;
+}
+
 bool
 message_get(struct db *db, struct arena *a, const struct app *app, struct str id,
 	struct message *out, struct err *e)
 {
 	bool found;
 
-	if (!find(db, a, app, id, out, &found, e))
+	if (!message_find(db, a, app, id, out, &found, e))
 		return false;
 	if (!found || out->deleted_at != NO_TIME)
 		return fail(
@@ -185,52 +197,125 @@ message_get(struct db *db, struct arena *a, const struct app *app, struct str id
 	return true;
 }
 
+/* A walk along the messages of a channel. */
+struct walk {
+	struct db *db;
+	struct arena *arena;
+	const struct app *app;
+	int64_t channel, floor;
+	struct message *list; /* has room for the limit */
+	size_t n;
+};
+
+/* Adds at most ${limit} messages from the place on, in the direction of the statement. */
+static bool
+walk(struct walk *w, enum sql_id sql, int64_t at, int64_t key, size_t limit, struct err *e)
+{
+	size_t end = w->n + limit;
+	struct rows r;
+
+	if (limit == 0)
+		return true;
+	if (!db_query(w->db, sql,
+		    ARGS(V_INT(w->channel), V_INT(at), V_INT(key), V_INT((int64_t)limit),
+			    V_INT(w->floor)),
+		    NO_BULK, &r, e))
+		return false;
+	while (w->n < end && !arena_overflowed(w->arena) && rows_next(&r)) {
+		struct message *m = &w->list[w->n++];
+
+		message_from_row(&r, w->arena, w->app, m);
+		if (m->deleted_at != NO_TIME)
+			message_blank(m);
+	}
+	return rows_end(&r, e) && arena_check(w->arena, e);
+}
+
+/* The same towards the older ones; they end up in order. */
+static bool
+walk_back(struct walk *w, int64_t at, int64_t key, size_t limit, struct err *e)
+{
+	size_t first = w->n;
+
+	if (!walk(w, SQL_MESSAGE_BEFORE, at, key, limit, e))
+		return false;
+	for (size_t i = first, k = w->n; i + 1 < k; i++, k--) {
+		struct message swap = w->list[i];
+
+		w->list[i] = w->list[k - 1];
+		w->list[k - 1] = swap;
+	}
+	return true;
+}
+
+/* The place a page refers to: ${at} and the keys right before and right behind it. */
+static bool
+find_place(const struct walk *w, const struct message_page *p, int64_t *at, int64_t *before,
+	int64_t *behind, bool *found, struct err *e)
+{
+	struct message m;
+
+	*found = true;
+	*at = p->at;
+	*before = INT64_MIN;
+	*behind = INT64_MAX;
+	if (p->id.p == NULL)
+		return true;
+	if (!message_find(w->db, w->arena, w->app, p->id, &m, found, e))
+		return false;
+	*found = *found && m.channel == w->channel;
+	*at = m.created_at;
+	*before = m.key - 1;
+	*behind = m.key + 1;
+	return true;
+}
+
 bool
 message_list(struct db *db, struct arena *a, const struct app *app, int64_t channel,
 	const struct message_page *page, struct message **out, size_t *n, struct err *e)
 {
-	struct message *list = arena_array(a, page->limit + 1, sizeof(*list)), bound;
-	bool forward = page->after.p != NULL;
-	struct str id = forward ? page->after : page->before;
-	int64_t at = INT64_MAX, key = INT64_MAX;
-	struct rows r;
-	bool found;
+	struct walk w = {db, a, app, channel, page->floor, NULL, 0};
+	int64_t at = INT64_MAX, before = INT64_MAX, behind = INT64_MAX;
+	size_t half = page->limit / 2;
+	bool found = true, ok = false;
 
-	*out = list;
+	w.list = arena_array(a, page->limit + 1, sizeof(*w.list));
+	*out = w.list;
 	*n = 0;
-	if (id.p != NULL) {
-		if (!find(db, a, app, id, &bound, &found, e))
-			return false;
-		if (!found || bound.channel != channel)
-			return true;
-		at = bound.created_at;
-		key = bound.key + (page->inclusive ? 0 : forward ? 1 : -1);
-	}
-	if (!db_query(db, forward ? SQL_MESSAGE_AFTER : SQL_MESSAGE_BEFORE,
-		    ARGS(V_INT(channel), V_INT(at), V_INT(key), V_INT((int64_t)page->limit)),
-		    NO_BULK, &r, e))
+	if (page->side != PAGE_NEWEST &&
+		!find_place(&w, page, &at, &before, &behind, &found, e))
 		return false;
-	while (*n < page->limit && !arena_overflowed(a) && rows_next(&r))
-		message_from_row(&r, a, app, &list[(*n)++]);
-	for (size_t i = 0; !forward && i < *n / 2; i++) {
-		struct message swap = list[i];
-
-		list[i] = list[*n - 1 - i];
-		list[*n - 1 - i] = swap;
+	if (!found)
+		return true;
+	switch (page->side) {
+	case PAGE_NEWEST:
+		ok = walk_back(&w, at, INT64_MAX, page->limit, e);
+		break;
+	case PAGE_BEFORE:
+		ok = walk_back(&w, at, page->inclusive ? behind - 1 : before, page->limit, e);
+		break;
+	case PAGE_AFTER:
+		ok = walk(&w, SQL_MESSAGE_AFTER, at, page->inclusive ? before + 1 : behind,
+			page->limit, e);
+		break;
+	case PAGE_AROUND:
+		ok = walk_back(&w, at, before, half, e) &&
+		     walk(&w, SQL_MESSAGE_AFTER, at, before + 1, page->limit - half, e);
+		break;
 	}
-	return rows_end(&r, e) && arena_check(a, e);
+	*n = w.n;
+	return ok;
 }
 
 /* ---- sending ------------------------------------------------------------------------- */
 
+/* What every message must keep to; ${max} is the length that its channel allows. */
 static bool
-check(const struct app *app, const struct message_draft *d, struct err *e)
+check_content(const struct message_draft *d, int64_t max, struct err *e)
 {
-	int64_t key;
-
-	if (str_utf8_len(d->text) > MESSAGE_MAX_TEXT)
-		return fail(e, ERR_TOO_LONG, "message.text: longer than %d characters",
-			MESSAGE_MAX_TEXT);
+	if (str_utf8_len(d->text) > (size_t)max)
+		return fail(e, ERR_TOO_LONG, "message.text: longer than %lld characters",
+			(long long)max);
 	if (d->custom.n > MESSAGE_MAX_CUSTOM)
 		return fail(e, ERR_INPUT, "message: custom data is larger than %d bytes",
 			MESSAGE_MAX_CUSTOM);
@@ -241,6 +326,26 @@ check(const struct app *app, const struct message_draft *d, struct err *e)
 	if (d->nmentioned > MESSAGE_MAX_MENTIONS)
 		return fail(e, ERR_INPUT, "message.mentioned_users: more than %d",
 			MESSAGE_MAX_MENTIONS);
+	return true;
+}
+
+/* How long texts in the channel may be. */
+static bool
+max_length(struct db *db, struct arena *a, const struct channel *c, int64_t *out, struct err *e)
+{
+	struct channel_type type;
+
+	if (!channel_type_get(db, a, c->type, &type, e))
+		return false;
+	*out = channel_type_max_message(&type);
+	return true;
+}
+
+static bool
+check_id(const struct app *app, const struct message_draft *d, struct err *e)
+{
+	int64_t key;
+
 	if (d->id.p == NULL)
 		return true;
 	if (d->id.n == 0 || d->id.n > MESSAGE_MAX_ID || str_find(d->id, ',', 0) < d->id.n ||
@@ -273,7 +378,7 @@ check_parent(struct db *w, const struct sending *s, struct err *e)
 
 	if (id.p == NULL)
 		return true;
-	if (!find(w, s->arena, s->app, id, &parent, &found, e))
+	if (!message_find(w, s->arena, s->app, id, &parent, &found, e))
 		return false;
 	if (!found || parent.channel != s->channel->no)
 		return fail(e, ERR_INPUT,
@@ -309,7 +414,8 @@ send(struct db *w, void *arg, struct err *e)
 	const struct sending *s = arg;
 	const struct message_draft *d = s->draft;
 	const struct channel *c = s->channel;
-	int64_t key, other, now = clock_now_us();
+	/* Clocks can step back: what is new is never cut off. */
+	int64_t key, other, now = MAX_OF(clock_now_us(), c->truncated_at + 1);
 	bool taken = false, found;
 
 	if (!check_channel(w, c, e))
@@ -337,8 +443,17 @@ send(struct db *w, void *arg, struct err *e)
 	if (!d->silent && !d->keep_hidden && d->parent_id.p == NULL &&
 		!channel_show(w, s->arena, c, d->author, now, e))
 		return false;
-	return find(w, s->arena, s->app, message_wire_id(s->arena, s->app, key, d->id), s->out,
-		&found, e);
+	return message_find(w, s->arena, s->app, message_wire_id(s->arena, s->app, key, d->id),
+		s->out, &found, e);
+}
+
+bool
+message_check(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
+	const struct message_draft *d, struct err *e)
+{
+	int64_t max;
+
+	return check_id(app, d, e) && max_length(db, a, c, &max, e) && check_content(d, max, e);
 }
 
 bool
@@ -347,8 +462,114 @@ message_send(struct db *db, struct arena *a, const struct app *app, const struct
 {
 	struct sending s = {.arena = a, .app = app, .channel = c, .draft = d, .out = out};
 
-	if (!check(app, d, e))
+	if (!message_check(db, a, app, c, d, e))
 		return false;
 	s.extra = write_extra(a, d);
 	return db_write(db, send, &s, e);
+}
+
+/* ---- changing ------------------------------------------------------------------------ */
+
+/* Fields of a message that are no custom data. */
+static const char *const field_names[] = {"text", "attachments", "mentioned_users"};
+static const char *const reserved_names[] = {"id", "text", "html", "mml", "type", "user",
+	"user_id", "cid", "channel", "attachments", "mentioned_users", "mentioned_channel",
+	"mentioned_here", "parent_id", "poll_id", "poll", "quoted_message", "quoted_message_id",
+	"silent", "shadowed", "created_at", "updated_at", "deleted_at", "latest_reactions",
+	"own_reactions", "reaction_counts", "reaction_scores", "reaction_groups", "reply_count",
+	"deleted_reply_count", "restricted_visibility", "pinned", "pinned_at", "pinned_by",
+	"pin_expires"};
+
+struct updating {
+	struct arena *arena;
+	const struct app *app;
+	const struct channel *channel;
+	struct str id;
+	const struct message_edit *edit;
+	int64_t max; /* code points */
+	struct message *out;
+};
+
+/* The message as it becomes, as if it were sent anew. */
+static bool
+edited(const struct updating *u, const struct message *m, struct message_draft *d,
+	struct err *e)
+{
+	const struct message_edit *ed = u->edit;
+
+	*d = (struct message_draft){
+		.text = ed->has_text ? ed->text : m->text,
+		.attachments = ed->has_attachments ? ed->attachments : m->attachments,
+		.custom = ed->has_custom ? ed->custom : m->custom,
+		.mentioned = ed->has_mentioned ? ed->mentioned : m->mentioned,
+		.nmentioned = ed->has_mentioned ? ed->nmentioned : m->nmentioned,
+		.type = m->type,
+		.parent_id = m->parent_id,
+		.poll_id = m->poll_id,
+		.silent = m->silent,
+	};
+	if (ed->patch != NULL &&
+		!patch_custom(u->arena, ed->patch, d->custom, field_names,
+			ARRAY_LEN(field_names), reserved_names, ARRAY_LEN(reserved_names),
+			MESSAGE_MAX_CUSTOM, &d->custom, e))
+		return false;
+	if (d->text.n == 0 && d->attachments.p == NULL && d->poll_id.p == NULL)
+		return fail(e, ERR_INPUT,
+			"message.text: expected a text, attachments or a poll_id");
+	return check_content(d, u->max, e);
+}
+
+static bool
+update_in(struct db *w, void *arg, struct err *e)
+{
+	const struct updating *u = arg;
+	struct message_draft d;
+	struct str extra;
+	bool found;
+
+	if (!message_get(w, u->arena, u->app, u->id, u->out, e) || !edited(u, u->out, &d, e))
+		return false;
+	extra = write_extra(u->arena, &d);
+	/* Without any, that of the campaign's template would count. */
+	if (extra.p == NULL && u->out->campaign != 0)
+		extra = STR("{}");
+	return db_exec(w, SQL_MESSAGE_UPDATE,
+		       ARGS(V_INT(u->out->key), V_TEXT(d.text), V_TEXT(extra),
+			       V_INT(clock_now_us())),
+		       NO_BULK, NULL, e) &&
+	       message_find(w, u->arena, u->app, u->id, u->out, &found, e);
+}
+
+bool
+message_update(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
+	struct str id, const struct message_edit *edit, struct message *out, struct err *e)
+{
+	struct updating u = {.arena = a, .app = app, .channel = c, .id = id, .out = out};
+
+	u.edit = edit;
+	return max_length(db, a, c, &u.max, e) && db_write(db, update_in, &u, e);
+}
+
+struct deletion {
+	int64_t key;
+	bool hard;
+};
+
+static bool
+delete_in(struct db *w, void *arg, struct err *e)
+{
+	const struct deletion *d = arg;
+
+	if (d->hard)
+		return oblivion_take(w, &d->key, 1, e);
+	return db_exec(w, SQL_MESSAGE_DELETE, ARGS(V_INT(d->key), V_INT(clock_now_us())),
+		NO_BULK, NULL, e);
+}
+
+bool
+message_delete(struct db *db, int64_t key, bool hard, struct err *e)
+{
+	struct deletion d = {key, hard};
+
+	return db_write(db, delete_in, &d, e);
 }

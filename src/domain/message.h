@@ -16,7 +16,6 @@ struct channel;
 struct db;
 struct err;
 
-#define MESSAGE_MAX_TEXT        5000 /* code points */
 #define MESSAGE_MAX_ATTACHMENTS 30
 #define MESSAGE_MAX_CUSTOM      5120  /* bytes */
 #define MESSAGE_MAX_EXTRA       65536 /* bytes of attachments and custom data */
@@ -45,19 +44,29 @@ struct message {
 
 /* ---- reading ------------------------------------------------------------------------ */
 
-/* By wire id.  Fails: NOT_FOUND ("message with id x doesn't exist"), STORE. */
+/* By wire id, deleted ones too: look at deleted_at.  Fails: STORE. */
+bool message_find(struct db *, struct arena *, const struct app *, struct str id,
+	struct message *out, bool *found, struct err *e) MUST_USE;
+/* Fails: NOT_FOUND ("message with id x doesn't exist", as a deleted one), STORE. */
 bool message_get(struct db *, struct arena *, const struct app *, struct str id,
 	struct message *out, struct err *e) MUST_USE;
 
-/* Which messages of a channel: the newest, or those on one side of a message. */
+/* Which messages of a channel: the newest, or those before, after or around a place. */
 struct message_page {
 	size_t limit;
-	struct str before, after; /* wire ids; p == NULL: no bound, at most one is given */
-	bool inclusive;
+	enum { PAGE_NEWEST, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND } side;
+	struct str id;  /* the place is that of a message, else (p == NULL) a time */
+	int64_t at;     /* that time */
+	bool inclusive; /* before, after: what stands at the place is there too */
+	int64_t floor;  /* messages up to this time are not there; 0 or NO_TIME: no limit */
 };
-/* In the order oldest → newest.  An unknown bound gives none.  Fails: STORE, TOO_LARGE. */
+/* In the order oldest → newest, deleted ones included but blank.  An unknown place gives none.
+ * Fails: STORE, TOO_LARGE. */
 bool message_list(struct db *, struct arena *, const struct app *, int64_t channel,
 	const struct message_page *, struct message **out, size_t *n, struct err *e) MUST_USE;
+
+/* Takes away what a deleted message said. */
+void message_blank(struct message *);
 
 /* The wire id of a message key; ${stored} is messages.id (p == NULL: derived). */
 struct str message_wire_id(struct arena *, const struct app *, int64_t key, struct str stored);
@@ -79,8 +88,36 @@ struct message_draft {
 	size_t nmentioned;
 };
 
+/* Whether a message could be sent, as far as that can be told before: when something else is
+ * done first.  Fails: as message_send(). */
+bool message_check(struct db *, struct arena *, const struct app *, const struct channel *,
+	const struct message_draft *, struct err *e) MUST_USE;
 /* Sends in a transaction of its own and un-hides the channel for the other members.
  * Fails: INPUT (id taken or of the server's form, sizes), TOO_LONG, NOT_FOUND and DENIED (the
  * poll), STORE. */
 bool message_send(struct db *, struct arena *, const struct app *, const struct channel *,
 	const struct message_draft *, struct message *out, struct err *e) MUST_USE;
+
+/* ---- changing ----------------------------------------------------------------------- */
+
+struct patch;
+
+/* What changes of a message; the rest stays. */
+struct message_edit {
+	bool has_text, has_attachments, has_mentioned, has_custom;
+	struct str text;
+	struct str attachments; /* JSON array, or p == NULL: none */
+	struct str custom;      /* JSON object, or p == NULL: none */
+	const int64_t *mentioned;
+	size_t nmentioned;
+	const struct patch *patch; /* of custom data; NULL: none */
+};
+
+/* Changes a message of the channel.  Fails: NOT_FOUND, INPUT, TOO_LONG, STORE. */
+bool message_update(struct db *, struct arena *, const struct app *, const struct channel *,
+	struct str id, const struct message_edit *, struct message *out,
+	struct err *e) MUST_USE;
+
+/* Deletes a message: soft ones stay in their channel, blank; hard ones are forgotten.  Fails:
+ * STORE. */
+bool message_delete(struct db *, int64_t key, bool hard, struct err *e) MUST_USE;

@@ -1,33 +1,27 @@
-/* read – read marks, unread counts, and the read bits of campaign batches. */
+/* read – read marks: set, taken back, told; the states of members. */
 #include "domain/read.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jscan.h"
-#include "base/pack.h"
 #include "domain/channel.h"
 #include "domain/message.h"
+#include "domain/read_impl.h"
+#include "domain/unread.h"
 #include "store/db.h"
 
-/* Campaign messages that one mark looks at. */
-#define MAX_CAMPAIGN_MESSAGES 1000
 /* A message may be committed a little after its time, behind a mark: look back so far. */
 #define LATE_US (60 * INT64_C(1000000))
+/* Channels that one transaction marks. */
+#define SLICE 100
+
+/* ---- states -------------------------------------------------------------------------- */
 
 struct newer {
 	int64_t created_at;
 	int64_t author;
 };
-
-/* From where messages count for a member who never read: those before he joined do not. */
-static int64_t
-unread_since(const struct channel *c, const struct member *m)
-{
-	if (m->last_read != NO_TIME)
-		return m->last_read;
-	return m->created_at <= c->created_at ? INT64_MIN + 1 : m->created_at - 1;
-}
 
 static bool
 counts(struct str extra)
@@ -45,8 +39,8 @@ load_newer(struct db *db, struct arena *a, int64_t channel, int64_t since, struc
 	struct rows r;
 
 	buf_init(&list, a, 32 * sizeof(struct newer));
-	if (!db_query(db, SQL_READ_NEWER,
-		    ARGS(V_INT(channel), V_INT(since), V_INT(READ_MAX_UNREAD)), NO_BULK, &r, e))
+	if (!db_query(db, SQL_READ_NEWER, ARGS(V_INT(channel), V_INT(since), V_INT(UNREAD_MAX)),
+		    NO_BULK, &r, e))
 		return false;
 	while (rows_next(&r)) {
 		struct newer m = {.created_at = row_int(&r, 0)};
@@ -70,81 +64,57 @@ count_unread(const struct newer *v, size_t n, int64_t since, int64_t uid)
 	return count;
 }
 
-/* ---- the read bits of campaigns ------------------------------------------------------- */
-
-/* Notes that ${uid} read the campaign message ${key}, if it was sent to him. */
+/* The wire ids of messages; 0 stands for none. */
 static bool
-note_read(struct db *w, struct arena *a, int64_t key, int64_t uid, struct err *e)
+load_ids(struct db *db, struct arena *a, const struct app *app, const int64_t *keys, size_t n,
+	struct str *out, struct err *e)
 {
-	int64_t campaign, seq, first, *uids;
-	struct str packed, reads;
+	struct col cols[] = {COL_INTS(keys)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
 	struct rows r;
-	size_t n, i;
-	char *bits;
-	bool corrupt;
 
-	if (!db_query(w, SQL_READ_BATCH, ARGS(V_INT(key)), NO_BULK, &r, e))
-		return false;
-	if (!rows_next(&r))
-		return rows_end(&r, e);
-	campaign = row_int(&r, 0);
-	seq = row_int(&r, 1);
-	first = row_int(&r, 2);
-	n = (size_t)row_int(&r, 3);
-	packed = arena_dup(a, row_str(&r, 4));
-	reads = arena_dup(a, row_str(&r, 5));
-	if (!rows_end(&r, e))
-		return false;
-	if (key < first || key - first >= (int64_t)n)
-		return true;
-	i = (size_t)(key - first);
-	uids = arena_array(a, n, sizeof(*uids));
-	corrupt = !pack_keys_read(packed, uids, n);
-	if (corrupt)
-		return fail(e, ERR_BUG,
-			"batch %lld of campaign %lld: recipients are unreadable",
-			(long long)seq, (long long)campaign);
-	bits = arena_zalloc(a, (n + 7) / 8);
-	if (reads.n > 0)
-		memcpy(bits, reads.p, MIN_OF(reads.n, (n + 7) / 8));
-	if (uids[i] != uid || (bits[i / 8] & 1 << i % 8) != 0)
-		return true;
-	bits[i / 8] |= (char)(1 << i % 8);
-	return db_exec(w, SQL_READ_SET_BITS,
-		       ARGS(V_INT(campaign), V_INT(seq),
-			       V_BLOB(((struct str){bits, (n + 7) / 8}))),
-		       NO_BULK, NULL, e) &&
-	       db_exec(w, SQL_READ_COUNT_USER, ARGS(V_INT(campaign)), NO_BULK, NULL, e);
-}
-
-static bool
-note_reads(struct db *w, struct arena *a, int64_t channel, int64_t uid, int64_t from,
-	int64_t to, struct err *e)
-{
-	struct rows r;
-	struct buf list;
-	const int64_t *keys;
-
-	buf_init(&list, a, 16 * sizeof(int64_t));
-	if (!db_query(w, SQL_READ_CAMPAIGN_KEYS,
-		    ARGS(V_INT(channel), V_INT(from), V_INT(to), V_INT(MAX_CAMPAIGN_MESSAGES)),
-		    NO_BULK, &r, e))
+	if (!db_query(db, SQL_READ_IDS, NO_ARGS, &bulk, &r, e))
 		return false;
 	while (rows_next(&r)) {
-		int64_t key = row_int(&r, 0);
+		int64_t i = row_int(&r, 0);
 
-		buf_add(&list, &key, sizeof(key));
+		out[i] = message_wire_id(a, app, keys[i], row_str(&r, 1));
 	}
-	if (!rows_end(&r, e))
-		return false;
-	keys = (const int64_t *)(const void *)list.p;
-	for (size_t i = 0; i < list.n / sizeof(*keys); i++) {
-		struct arena_mark m = arena_mark(a);
-		bool ok = note_read(w, a, keys[i], uid, e);
+	return rows_end(&r, e);
+}
 
-		arena_rewind(a, m);
-		if (!ok)
-			return false;
+bool
+read_states(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
+	const struct member *members, size_t n, struct read_state **out, struct err *e)
+{
+	struct read_state *states = arena_zalloc(a, (n + 1) * sizeof(*states));
+	int64_t *keys = arena_array(a, 2 * n + 1, sizeof(*keys)), oldest = INT64_MAX;
+	struct str *ids = arena_zalloc(a, (2 * n + 1) * sizeof(*ids));
+	struct newer *newer;
+	size_t nnewer;
+
+	*out = states;
+	if (n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		oldest = MIN_OF(oldest, unread_since(c, &members[i]));
+		keys[i] = members[i].last_read_key;
+		keys[n + i] = members[i].delivered_key;
+	}
+	if (!load_newer(db, a, c->no, oldest, &newer, &nnewer, e) ||
+		!load_ids(db, a, app, keys, 2 * n, ids, e))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const struct member *m = &members[i];
+
+		states[i] = (struct read_state){
+			.uid = m->uid,
+			.last_read = m->last_read == NO_TIME ? m->created_at : m->last_read,
+			.last_message_id = ids[i],
+			.unread = count_unread(newer, nnewer, unread_since(c, m), m->uid),
+			.delivered_at = m->delivered_at,
+			.delivered_message_id = ids[n + i],
+		};
 	}
 	return true;
 }
@@ -154,138 +124,312 @@ note_reads(struct db *w, struct arena *a, int64_t channel, int64_t uid, int64_t 
 struct marking {
 	struct arena *arena;
 	const struct app *app;
-	const struct channel *channel;
+	const struct channel *channels;
+	const struct str *message_ids; /* NULL: all of each channel */
+	size_t n;
+	const int64_t *nos; /* instead of channels: loaded in the transaction */
 	int64_t uid;
-	struct str message_id;
-	struct read_state *out;
+	bool members_only;      /* channels that he is not in are passed over */
+	struct read_state *out; /* of the only channel; NULL: not asked for */
 };
 
-/* The place to mark: now and the newest message, or that of the message asked for. */
-static bool
-target(struct db *w, const struct marking *m, int64_t *at, int64_t *key, struct err *e)
+/* A column per value of a mark. */
+struct marks {
+	int64_t *channel, *joined, *at, *key, *hidden, *archived;
+	size_t n;
+};
+
+static struct marks
+marks_make(struct arena *a, size_t n)
 {
-	struct message given = {0};
+	int64_t *all = arena_array(a, 6 * n + 1, sizeof(*all));
+
+	return (struct marks){
+		all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n, 0};
+}
+
+static void
+add_mark(struct marks *m, const struct channel *c, const struct member *who, int64_t at,
+	int64_t key)
+{
+	m->channel[m->n] = c->no;
+	m->joined[m->n] = who->created_at;
+	m->at[m->n] = at;
+	m->key[m->n] = key != 0 ? key : COL_NULL;
+	m->hidden[m->n] = who->hidden_at;
+	m->archived[m->n++] = who->archived_at;
+}
+
+static bool
+store_marks(struct db *w, enum sql_id sql, int64_t uid, const struct marks *m, struct err *e)
+{
+	struct col cols[] = {COL_INTS(m->channel), COL_INTS(m->joined), COL_INTS(m->at),
+		COL_INTS(m->key), COL_INTS(m->hidden), COL_INTS(m->archived)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), m->n};
+
+	return m->n == 0 || db_exec(w, sql, ARGS(V_INT(uid)), &bulk, NULL, e);
+}
+
+/* The message of a channel with this id; what was cut off is not there. */
+static bool
+find_message(struct db *w, const struct marking *m, const struct channel *c, struct str id,
+	struct message *out, struct err *e)
+{
+	if (!message_get(w, m->arena, m->app, id, out, e))
+		return false;
+	if (out->channel != c->no || out->created_at <= c->truncated_at)
+		return fail(
+			e, ERR_NOT_FOUND, "message with id %.*s doesn't exist", STR_ARG(id));
+	return true;
+}
+
+/* The places to mark: now and the newest message, or those of the messages asked for. */
+static bool
+find_targets(struct db *w, const struct marking *m, int64_t *at, int64_t *key, struct err *e)
+{
+	int64_t *nos = arena_array(m->arena, m->n + 1, sizeof(*nos)), now = clock_now_us();
+	struct col cols[] = {COL_INTS(nos)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), m->n};
 	struct rows r;
 
-	*key = 0;
-	*at = clock_now_us();
-	if (m->message_id.p != NULL) {
-		if (!message_get(w, m->arena, m->app, m->message_id, &given, e))
-			return false;
-		if (given.channel != m->channel->no)
-			return fail(e, ERR_NOT_FOUND, "message with id %.*s doesn't exist",
-				STR_ARG(m->message_id));
-	}
-	if (!db_query(w, SQL_READ_NEWEST, ARGS(V_INT(m->channel->no)), NO_BULK, &r, e))
+	for (size_t i = 0; i < m->n; i++)
+		nos[i] = m->channels[i].no;
+	if (!db_query(w, SQL_READ_NEWEST, NO_ARGS, &bulk, &r, e))
 		return false;
-	if (rows_next(&r)) {
-		*key = row_int(&r, 0);
+	while (rows_next(&r)) {
+		int64_t i = row_int(&r, 0);
+
+		key[i] = row_int(&r, 1);
 		/* Clocks can step back: a mark covers what it stands behind. */
-		*at = MAX_OF(*at, row_int(&r, 1));
+		at[i] = MAX_OF(now, row_int(&r, 2));
 	}
-	if (given.key != 0 && given.key != *key) {
-		*key = given.key;
-		*at = given.created_at;
+	if (!rows_end(&r, e))
+		return false;
+	for (size_t i = 0; i < m->n && m->message_ids != NULL; i++) {
+		struct message given;
+
+		if (m->message_ids[i].p == NULL)
+			continue;
+		if (!find_message(w, m, &m->channels[i], m->message_ids[i], &given, e))
+			return false;
+		if (given.key != key[i])
+			at[i] = given.created_at;
+		key[i] = given.key;
 	}
-	return rows_end(&r, e);
+	return true;
+}
+
+static bool
+check_member(const struct channel *c, const struct member *m, struct err *e)
+{
+	if (m->uid == 0)
+		return fail(e, ERR_INPUT, "the user is not a member of channel %.*s",
+			STR_ARG(c->cid));
+	return true;
+}
+
+/* Marks channels of one user: ${who} is what he is in each, and is brought up to date. */
+static bool
+mark_channels(struct db *w, const struct marking *m, struct member *who, struct err *e)
+{
+	int64_t *from = arena_array(m->arena, 4 * m->n + 1, sizeof(*from)), *to = from + m->n;
+	int64_t *at = from + 2 * m->n, *key = from + 3 * m->n;
+	struct read_ranges ranges = {.from = from, .to = to};
+	struct marks marks = marks_make(m->arena, m->n);
+	int64_t *channels = arena_array(m->arena, m->n + 1, sizeof(*channels));
+
+	if (!find_targets(w, m, at, key, e))
+		return false;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct channel *c = &m->channels[i];
+		struct member *me = &who[i];
+
+		if (me->uid == 0)
+			continue;
+		channels[ranges.n] = c->no;
+		from[ranges.n] =
+			me->last_read == NO_TIME ? INT64_MIN + 1 : me->last_read - LATE_US;
+		from[ranges.n] = MAX_OF(from[ranges.n], channel_floor(c, me) + 1);
+		if (me->last_read == NO_TIME || at[i] > me->last_read) {
+			add_mark(&marks, c, me, at[i], key[i]);
+			me->last_read = at[i];
+			me->last_read_key = key[i];
+		}
+		to[ranges.n++] = me->last_read;
+	}
+	ranges.channels = channels;
+	return store_marks(w, SQL_READ_MARK, m->uid, &marks, e) &&
+	       read_note(w, m->arena, &ranges, m->uid, e);
 }
 
 static bool
 mark(struct db *w, void *arg, struct err *e)
 {
-	const struct marking *m = arg;
-	const struct channel *c = m->channel;
-	struct member who;
-	int64_t at, key, from;
+	struct marking m = *(const struct marking *)arg;
+	struct channel *loaded;
 	struct read_state *states;
-	bool found;
+	struct member *who;
 
-	if (!channel_member(w, m->arena, c, m->uid, &who, &found, e))
-		return false;
-	if (!found)
-		return fail(e, ERR_INPUT, "the user is not a member of channel %.*s",
-			STR_ARG(c->cid));
-	if (!target(w, m, &at, &key, e))
-		return false;
-	from = who.last_read == NO_TIME ? INT64_MIN + 1 : who.last_read - LATE_US;
-	if (who.last_read == NO_TIME || at > who.last_read) {
-		if (!db_exec(w, SQL_READ_MARK,
-			    ARGS(V_INT(c->no), V_INT(m->uid), V_INT(who.created_at), V_INT(at),
-				    key ? V_INT(key) : V_NULL, V_TIME(who.hidden_at),
-				    V_TIME(who.archived_at)),
-			    NO_BULK, NULL, e))
+	if (m.nos != NULL) {
+		if (!channel_by_nos(w, m.arena, m.nos, m.n, &loaded, &m.n, e))
 			return false;
-		who.last_read = at;
-		who.last_read_key = key;
+		m.channels = loaded;
 	}
-	if (!note_reads(w, m->arena, c->no, m->uid, from, who.last_read, e) ||
-		!read_states(w, m->arena, m->app, c, &who, 1, &states, e))
+	who = arena_zalloc(m.arena, (m.n + 1) * sizeof(*who));
+	if (!channel_member_in_many(w, m.arena, m.channels, m.n, m.uid, who, e))
 		return false;
-	*m->out = states[0];
+	for (size_t i = 0; i < m.n && !m.members_only; i++)
+		if (!check_member(&m.channels[i], &who[i], e))
+			return false;
+	if (!mark_channels(w, &m, who, e))
+		return false;
+	if (m.out == NULL)
+		return true;
+	if (!read_states(w, m.arena, m.app, m.channels, who, 1, &states, e))
+		return false;
+	*m.out = states[0];
 	return true;
 }
-
-/* ---- exported ------------------------------------------------------------------------- */
 
 bool
 read_mark(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
 	int64_t uid, struct str message_id, struct read_state *out, struct err *e)
 {
-	struct marking m = {.arena = a, .app = app, .channel = c, .uid = uid, .out = out};
+	struct marking m = {.arena = a,
+		.app = app,
+		.channels = c,
+		.message_ids = &message_id,
+		.n = 1,
+		.uid = uid,
+		.out = out};
 
-	m.message_id = message_id;
 	return db_write(db, mark, &m, e);
 }
 
 bool
-read_states(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
-	const struct member *members, size_t n, struct read_state **out, struct err *e)
+read_mark_many(struct db *db, struct arena *a, const struct app *app,
+	const struct channel *channels, const struct str *message_ids, size_t n, int64_t uid,
+	struct err *e)
 {
-	struct read_state *states = arena_zalloc(a, (n + 1) * sizeof(*states));
-	int64_t *keys = arena_array(a, n + 1, sizeof(*keys)), oldest = INT64_MAX;
-	struct col cols[] = {COL_INTS(keys)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
-	struct newer *newer;
-	size_t nnewer;
-	struct rows r;
+	struct marking m = {.arena = a,
+		.app = app,
+		.channels = channels,
+		.message_ids = message_ids,
+		.n = n,
+		.uid = uid};
 
-	*out = states;
-	if (n == 0)
+	return n == 0 || db_write(db, mark, &m, e);
+}
+
+/* Some channels a transaction, so that others get their turn in between. */
+bool
+read_mark_all(struct db *db, struct arena *a, const struct app *app, int64_t uid, struct err *e)
+{
+	struct marking m = {.arena = a, .app = app, .uid = uid, .members_only = true};
+	int64_t *nos;
+	size_t n;
+
+	if (!unread_channels(db, a, uid, &nos, &n, e))
+		return false;
+	for (size_t i = 0; i < n; i += SLICE) {
+		struct arena_mark at = arena_mark(a);
+		bool ok;
+
+		m.nos = nos + i;
+		m.n = MIN_OF(n - i, (size_t)SLICE);
+		ok = db_write(db, mark, &m, e);
+		arena_rewind(a, at);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* ---- taking back ------------------------------------------------------------------------ */
+
+struct unmarking {
+	struct marking m;
+	int64_t at;
+};
+
+static bool
+unmark(struct db *w, void *arg, struct err *e)
+{
+	const struct unmarking *u = arg;
+	const struct marking *m = &u->m;
+	const struct channel *c = m->channels;
+	int64_t at = u->at - 1, key = 0;
+	struct message given;
+	struct member who;
+	bool found;
+
+	if (!channel_member(w, m->arena, c, m->uid, &who, &found, e))
+		return false;
+	if (!found)
+		who.uid = 0;
+	if (!check_member(c, &who, e))
+		return false;
+	if (m->message_ids->p != NULL) {
+		if (!find_message(w, m, c, *m->message_ids, &given, e))
+			return false;
+		at = given.created_at - 1;
+	}
+	if (who.last_read == NO_TIME || who.last_read <= at)
 		return true;
-	for (size_t i = 0; i < n; i++)
-		oldest = MIN_OF(oldest, unread_since(c, &members[i]));
-	if (!load_newer(db, a, c->no, oldest, &newer, &nnewer, e))
+	if (!db_get_int(
+		    w, SQL_READ_LAST_BEFORE, ARGS(V_INT(c->no), V_INT(at)), &key, &found, e))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		const struct member *m = &members[i];
-
-		keys[i] = m->last_read_key;
-		states[i].uid = m->uid;
-		states[i].last_read = m->last_read == NO_TIME ? m->created_at : m->last_read;
-		states[i].unread = count_unread(newer, nnewer, unread_since(c, m), m->uid);
-	}
-	if (!db_query(db, SQL_READ_IDS, NO_ARGS, &bulk, &r, e))
-		return false;
-	while (rows_next(&r)) {
-		int64_t i = row_int(&r, 0);
-
-		states[i].last_message_id = message_wire_id(a, app, keys[i], row_str(&r, 1));
-	}
-	return rows_end(&r, e);
+	return db_exec(w, SQL_READ_UNMARK,
+		ARGS(V_INT(c->no), V_INT(m->uid), V_INT(at), key ? V_INT(key) : V_NULL),
+		NO_BULK, NULL, e);
 }
 
 bool
-read_unread(struct db *db, struct arena *a, const struct channel *c, const struct member *m,
-	int64_t *out, struct err *e)
+read_unmark(struct db *db, struct arena *a, const struct app *app, const struct channel *c,
+	int64_t uid, struct str message_id, int64_t at, struct err *e)
 {
-	struct arena_mark at = arena_mark(a);
-	int64_t since = unread_since(c, m);
-	struct newer *newer;
-	size_t n;
-	bool ok = load_newer(db, a, c->no, since, &newer, &n, e);
+	struct unmarking u = {.at = at};
 
-	if (ok)
-		*out = count_unread(newer, n, since, m->uid);
-	arena_rewind(a, at);
-	return ok;
+	u.m = (struct marking){.arena = a,
+		.app = app,
+		.channels = c,
+		.message_ids = &message_id,
+		.n = 1,
+		.uid = uid};
+	return db_write(db, unmark, &u, e);
+}
+
+/* ---- delivery --------------------------------------------------------------------------- */
+
+struct delivery {
+	struct arena *arena;
+	const struct channel *channels;
+	const int64_t *keys;
+	size_t n;
+	int64_t uid;
+};
+
+static bool
+deliver(struct db *w, void *arg, struct err *e)
+{
+	const struct delivery *d = arg;
+	struct member *who = arena_zalloc(d->arena, (d->n + 1) * sizeof(*who));
+	struct marks marks = marks_make(d->arena, d->n);
+	int64_t now = clock_now_us();
+
+	if (!channel_member_in_many(w, d->arena, d->channels, d->n, d->uid, who, e))
+		return false;
+	for (size_t i = 0; i < d->n; i++)
+		if (who[i].uid != 0)
+			add_mark(&marks, &d->channels[i], &who[i], now, d->keys[i]);
+	return store_marks(w, SQL_READ_DELIVER, d->uid, &marks, e);
+}
+
+bool
+read_deliver(struct db *db, struct arena *a, const struct channel *channels,
+	const int64_t *keys, size_t n, int64_t uid, struct err *e)
+{
+	struct delivery d = {a, channels, keys, n, uid};
+
+	return n == 0 || db_write(db, deliver, &d, e);
 }

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/jr.h"
 #include "base/jw.h"
+#include "domain/patch.h"
 #include "domain/user.h"
 #include "domain/user_impl.h"
 
@@ -13,7 +14,6 @@
 #define TEAM_MAX_BYTES 100
 #define ROLE_MAX_BYTES 100
 #define TEXT_MAX       5120 /* bytes of name, image, role, language */
-#define PATH_MAX_KEYS  8
 #define REVOKED        "revoke_tokens_issued_before"
 
 /* Keys of a user object that are no custom data: fields, and what only the server says
@@ -323,44 +323,6 @@ to_document(struct arena *a, const struct user *u, json_t *doc, struct err *e)
 	return true;
 }
 
-/* Sets what stands at the dotted ${path}; value NULL removes it. */
-static bool
-change_path(struct arena *a, json_t *doc, struct str path, json_t *value, struct err *e)
-{
-	json_t *at = doc;
-	size_t from = 0;
-
-	for (int depth = 1;; depth++) {
-		size_t dot = str_find(path, '.', from);
-		struct str key = arena_dup(a, str_sub(path, from, dot - from));
-		json_t *next;
-
-		if (key.n == 0 || depth > PATH_MAX_KEYS)
-			return fail(e, ERR_INPUT,
-				"%.*s: expected 1 to %d keys between dots, none of them empty",
-				STR_ARG(path), PATH_MAX_KEYS);
-		if (dot == path.n) {
-			if (value == NULL)
-				json_object_del(at, key.p);
-			else
-				json_object_set(at, key.p, value);
-			return true;
-		}
-		next = json_object_get(at, key.p);
-		if (next == NULL && value == NULL)
-			return true;
-		if (next == NULL || json_is_null(next)) {
-			next = json_object();
-			json_object_set_new(at, key.p, next);
-		}
-		if (!json_is_object(next))
-			return fail(e, ERR_INPUT, "%.*s: %.*s is %s, not an object",
-				STR_ARG(path), STR_ARG(key), jr_type_name(next));
-		at = next;
-		from = dot + 1;
-	}
-}
-
 static void
 remove_custom(json_t *doc)
 {
@@ -389,10 +351,10 @@ change_nested(struct arena *a, json_t *doc, struct str path, json_t *value, stru
 		if (is_reserved(first.p))
 			return fail(e, ERR_INPUT, "%.*s: the name belongs to a field of users",
 				STR_ARG(path));
-		return change_path(a, doc, rest, value, e);
+		return patch_path(a, doc, rest, value, e);
 	}
 	if (!str_is(path, "custom"))
-		return change_path(a, doc, path, value, e);
+		return patch_path(a, doc, path, value, e);
 	if (value != NULL && !json_is_object(value))
 		return fail(e, ERR_INPUT, "custom: expected an object, got %s",
 			jr_type_name(value));
@@ -424,7 +386,7 @@ change(struct arena *a, json_t *doc, struct str path, json_t *value, bool nested
 		return jr_time(one, REVOKED, OPTIONAL, &out->revoked_before, e);
 	}
 	return nested ? change_nested(a, doc, path, value, e)
-		      : change_path(a, doc, path, value, e);
+		      : patch_path(a, doc, path, value, e);
 }
 
 bool

@@ -20,8 +20,7 @@
 #include "engine/sending.h"
 #include "store/db.h"
 
-#define MAX_MESSAGE_CHARS 5000 /* config.max_message_length of the built-in types */
-#define MAX_CHANNEL_ID    64
+#define MAX_CHANNEL_ID 64
 
 /* A piece of the output buffer, which may move while it grows. */
 struct piece {
@@ -243,7 +242,7 @@ render(struct preparing *q, const struct spot *s)
 		return OUTCOME_RENDERED_TOO_LARGE;
 	}
 	text = (struct str){q->out.p + q->text[m].at, q->text[m].n};
-	if (text.n > MAX_MESSAGE_CHARS && str_utf8_len(text) > MAX_MESSAGE_CHARS) {
+	if (text.n > q->s->max_chars && str_utf8_len(text) > q->s->max_chars) {
 		q->out.n = before;
 		return OUTCOME_MESSAGE_TOO_LONG;
 	}

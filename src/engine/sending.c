@@ -2,6 +2,7 @@
 #include "engine/sending.h"
 
 #include "base/err.h"
+#include "domain/channel_type.h"
 #include "store/db.h"
 
 static bool
@@ -31,6 +32,17 @@ load_members(struct sending *s, struct db *db, struct err *e)
 	return true;
 }
 
+static bool
+load_max_chars(struct sending *s, struct db *db, struct err *e)
+{
+	struct channel_type type;
+
+	if (!channel_type_get(db, &s->arena, s->content.channel_type, &type, e))
+		return false;
+	s->max_chars = (size_t)channel_type_max_message(&type);
+	return true;
+}
+
 bool
 sending_load(struct sending *s, struct db *db, int64_t no, struct err *e)
 {
@@ -40,7 +52,7 @@ sending_load(struct sending *s, struct db *db, int64_t no, struct err *e)
 		user_by_uid(db, &s->arena, s->campaign.sender, &s->sender, e) &&
 		content_compile(&s->arena, s->campaign.message_template,
 			s->campaign.channel_template, &s->content, e) &&
-		load_members(s, db, e))
+		load_members(s, db, e) && load_max_chars(s, db, e))
 		return true;
 	sending_fini(s);
 	return false;

@@ -18,6 +18,7 @@ struct sending {
 	struct campaign campaign;
 	struct content content;
 	struct user sender;
+	size_t max_chars; /* of a text in channels of the type */
 	int64_t *members; /* uids of the template's members that exist, then the sender's when
 			   * he is a member of new channels */
 	struct content_member *member_specs; /* beside members; the sender's is empty */

@@ -1,10 +1,12 @@
-/* sizer – counts segments whose size is due, and enters names that are to be unique; a thread
- * of its own, since both may last and must not keep a campaign from being planned. */
+/* sizer – does what can wait: counts segments whose size is due, enters names that are to be
+ * unique, forgets what was deleted hard; a thread of its own, since that may last and must not
+ * keep a campaign from being planned. */
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "domain/claim.h"
+#include "domain/oblivion.h"
 #include "domain/segment.h"
 #include "domain/user.h"
 #include "engine/keeper.h"
@@ -39,6 +41,18 @@ size_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 	return ok;
 }
 
+/* A size, or else names, or else a piece of what is to be forgotten. */
+static bool
+do_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
+{
+	if (!size_one(g, db, a, more, e) || (!*more && !user_unique_fill(db, a, more, e)))
+		return false;
+	if (*more)
+		return true;
+	arena_reset(a);
+	return oblivion_step(db, a, more, e);
+}
+
 void
 sizer_run(void *arg)
 {
@@ -55,8 +69,7 @@ sizer_run(void *arg)
 	while (signal_wait(&g->work, &seen, wait)) {
 		bool more = false;
 
-		if (size_one(g, db, &arena, &more, &e) &&
-			(more || user_unique_fill(db, &arena, &more, &e))) {
+		if (do_one(g, db, &arena, &more, &e)) {
 			wait = more ? 0 : LOOK_AGAIN_MS;
 			continue;
 		}

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { DIALECTS, assertError, assertOk, call, refused, userToken } from './lib/clients.mjs';
+import { DIALECTS, assertAllRefused, assertError, assertOk, call, refused, userToken }
+	from './lib/clients.mjs';
 import { ids, inbox, makeUsers, send, startServer } from './lib/fixtures.mjs';
 
 let server, api, js, node;
@@ -313,7 +314,26 @@ describe('query', () => {
 		[{ $or: [{ id: 'q0' }, { colour: 'blue' }] }, 'q0 q1'],
 		[{ $nor: [{ colour: 'red' }] }, 'q1 q3'], [{}, 'q0 q1 q2 q3'],
 		[{ members: ['ann', 'bob'] }, 'q0'],
+		[{ created_by_id: { $gt: 'ann' } }, 'q2'], [{ created_by_id: { $lte: 'ann' } }, 'q0 q1 q3'],
+		[{ created_by_id: { $in: ['ann', 'x'] } }, 'q0 q1 q3'],
+		[{ created_by_id: { $exists: false } }, ''], [{ message_count: 1 }, 'q0 q1'],
+		[{ message_count: { $lt: 1 } }, 'q2 q3'], [{ 'member.user.name': { $autocomplete: 'bo' } },
+			'q0 q2 q3'], [{ 'member.user.name': 'Ann' }, 'q0 q1 q3'],
+		[{ 'member.user.name': { $eq: 'A' } }, ''], [{ app_banned: 'excluded' }, 'q0 q1 q2 q3'],
+		[{ app_banned: 'only' }, ''], [{ blocked: false }, 'q0 q1 q2 q3'], [{ muted: true }, ''],
+		[{ distinct: false }, 'q0 q1 q2 q3'], [{ disabled: true }, ''], [{ joined: false }, 'q0 q1 q2 q3'],
+		[{ name: { $q: 'room' } }, 'q1'], [{ type: { $gte: 'gaming' } }, 'q0 q1 q2 q3'],
+		[{ team: { $exists: false } }, 'q0 q1 q2 q3'], [{ updated_at: { $gte: '2020-01-01T00:00:00Z' } },
+			'q0 q1 q2 q3'], [{ last_updated: { $lt: '2020-01-01T00:00:00Z' } }, ''],
 	];
+	test('refused: operators and values that a field does not take', () => assertAllRefused([
+		{ cid: { $contains: 'x' } }, { id: 5 }, { type: { $nope: 'x' } }, { members: { $gt: 'ann' } },
+		{ members: 5 }, { 'member.user.name': { $in: ['x'] } }, { created_at: 'yesterday' },
+		{ member_count: 'two' }, { message_count: { $contains: 1 } }, { frozen: 'yes' },
+		{ hidden: { $gt: true } }, { channel_role: { $gt: 'x' } }, { app_banned: { $in: ['only'] } },
+		{ created_by_id: 5 }, { last_message_at: { $exists: 1 } }, { $and: {} }, { $or: [] }, { $not: {} },
+		{ pinned_at: '2020-01-01T00:00:00Z' },
+	], (filter_conditions) => api.post('/channels', { filter_conditions }), /filter/));
 	for (const { name, chat } of DIALECTS) {
 		test(`${name}: filters`, async () => {
 			for (const [filter, expected] of cases) {

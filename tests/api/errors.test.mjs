@@ -47,7 +47,9 @@ describe('routes', () => {
 			['POST', '/segments/x', ['DELETE', 'GET', 'PUT']],
 			['PUT', '/segments/x/addtargets', ['POST']],
 			['DELETE', '/users', ['GET', 'PATCH', 'POST']],
-			['PUT', '/messages/x', ['GET']],
+			['PATCH', '/messages/x', ['DELETE', 'GET', 'POST', 'PUT']],
+			['PUT', '/channels/messaging/x', ['DELETE', 'GET', 'PATCH', 'POST']],
+			['PATCH', '/channeltypes/x', ['DELETE', 'GET', 'PUT']],
 		];
 		for (const { chat, common } of DIALECTS) {
 			for (const [method, path, allowed] of cases) {

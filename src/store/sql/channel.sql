@@ -7,7 +7,7 @@ SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
        COALESCE(c.team, p.team), c.custom,
        c.frozen, c.disabled, c.deleted_at,
        NULL, NULL, NULL, NULL, NULL,
-       p.sender, p.sender_mode, p.sender_visibility, r.ord
+       p.sender, p.sender_mode, p.sender_visibility, r.ord, c.truncated_at, c.extra
 FROM @rows(cid TEXT) AS r @probe(channel_ids i ON i.cid = r.cid)
 @probe(channels c ON c.no = i.no)
 @left_probe(campaigns p ON p.no = c.origin)
@@ -17,15 +17,40 @@ SELECT c.no, c.origin, c.created_at, c.cid, c.creator, c.updated_at,
        COALESCE(c.team, p.team), c.custom,
        c.frozen, c.disabled, c.deleted_at,
        f.type, f.kind, f.prefix, f.suffix, u.id,
-       p.sender, p.sender_mode, p.sender_visibility, r.ord
+       p.sender, p.sender_mode, p.sender_visibility, r.ord, c.truncated_at, c.extra
 FROM @rows(no BIGINT) AS r @probe(channels c ON c.no = r.no)
 @left_probe(forms f ON f.form = (c.no & 4095))
 @left_probe(users u ON u.uid = (c.no >> 12) AND c.cid IS NULL)
 @left_probe(campaigns p ON p.no = c.origin)
 
 -- name: channel_insert
-INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen, disabled)
-VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO channels (no, origin, created_at, cid, creator, team, custom, frozen, disabled, extra)
+VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: channel_replace
+UPDATE channels SET team = $2, custom = $3, frozen = $4, disabled = $5, extra = $6, updated_at = $7
+WHERE no = $1
+
+-- name: channel_truncate
+UPDATE channels SET truncated_at = $2, updated_at = $3 WHERE no = $1
+
+-- name: channel_delete
+UPDATE channels SET deleted_at = $1, updated_at = $1
+WHERE deleted_at IS NULL AND no @in(SELECT r.no FROM @rows(no BIGINT) AS r)
+
+-- name: channel_blank
+UPDATE channels SET team = '', custom = '{}', extra = NULL
+WHERE no @in(SELECT r.no FROM @rows(no BIGINT) AS r)
+
+-- A deleted channel begins anew, empty, with nothing of the campaign that once made it.
+-- name: channel_revive
+UPDATE channels SET origin = 0, created_at = $2, updated_at = NULL, creator = $3, team = $4,
+	custom = $5, frozen = $6, disabled = $7, extra = $8, deleted_at = NULL, truncated_at = $9
+WHERE no = $1
+
+-- name: channel_clear_members
+DELETE FROM members WHERE channel = $1 AND uid IN (
+	SELECT m.uid FROM members m WHERE m.channel = $1 LIMIT $2)
 
 -- For each row of channels that has a cid; first, so that a cid taken is told before anything
 -- else is written.
@@ -50,11 +75,16 @@ SELECT MAX(created_at) FROM messages WHERE channel = $1
 SELECT r.ord, (SELECT MAX(m.created_at) FROM messages m WHERE m.channel = r.no)
 FROM @rows(no BIGINT) AS r
 
+-- How many messages a channel has behind a time; counts stop somewhere.
+-- name: channel_message_count
+SELECT COUNT(*) FROM (SELECT 1 FROM messages WHERE channel = $1 AND created_at > $2 LIMIT $3) AS x
+
 -- ---- members: columns as row_of_member reads them --------------------------------------
 
 -- name: member_rows
 SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,
-       archived_at, pinned_at, removed_at, custom
+       archived_at, pinned_at, removed_at, custom, invited_at, accepted_at, rejected_at,
+       delivered_at, delivered_key
 FROM members WHERE channel = $1 ORDER BY uid LIMIT $2
 
 -- What a count of the members must know.
@@ -69,14 +99,26 @@ FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no)
 
 -- name: member_row
 SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,
-       archived_at, pinned_at, removed_at, custom
+       archived_at, pinned_at, removed_at, custom, invited_at, accepted_at, rejected_at,
+       delivered_at, delivered_key
 FROM members WHERE channel = $1 AND uid = $2
+
+-- The rows of some users in one channel.
+-- name: member_rows_of
+SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
+       m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, m.invited_at,
+       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key, r.ord
+FROM @rows(uid BIGINT) AS r @probe(members m ON m.channel = $1 AND m.uid = r.uid)
 
 -- The rows of one user in many channels.
 -- name: member_rows_of_user
 SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
-       m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, r.ord
+       m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, m.invited_at,
+       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key, r.ord
 FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no AND m.uid = $1)
+
+-- name: member_names
+SELECT u.name FROM @rows(uid BIGINT) AS r @probe(users u ON u.uid = r.uid AND u.name IS NOT NULL)
 
 -- name: member_insert
 INSERT INTO members (channel, uid, role, created_at, hidden_at, archived_at, custom)

@@ -19,7 +19,7 @@ FROM messages m
       ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.key = (SELECT i.key FROM message_ids i WHERE i.id = $1)
 
--- The newest up to (and with) a place.
+-- The newest up to (and with) a place, of those behind a time.
 -- name: message_before
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template
@@ -28,10 +28,10 @@ FROM messages m
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
       ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.channel = $1 AND m.created_at <= $2 AND (m.created_at < $2 OR m.key <= $3)
-  AND m.deleted_at IS NULL
+  AND m.created_at > $5
 ORDER BY m.created_at DESC, m.key DESC LIMIT $4
 
--- The oldest from (and with) a place.
+-- The oldest from (and with) a place, of those behind a time.
 -- name: message_after
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template
@@ -40,7 +40,7 @@ FROM messages m
      (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
       ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.channel = $1 AND m.created_at >= $2 AND (m.created_at > $2 OR m.key >= $3)
-  AND m.deleted_at IS NULL
+  AND m.created_at > $5
 ORDER BY m.created_at, m.key LIMIT $4
 
 -- name: message_id_taken
@@ -53,3 +53,9 @@ INSERT INTO message_ids (id, key) VALUES ($1, $2)
 -- name: message_insert
 INSERT INTO messages (key, channel, created_at, text, author, id, extra)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: message_update
+UPDATE messages SET text = $2, extra = $3, updated_at = $4 WHERE key = $1
+
+-- name: message_delete
+UPDATE messages SET deleted_at = $2 WHERE key = $1 AND deleted_at IS NULL

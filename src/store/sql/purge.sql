@@ -28,7 +28,7 @@ WHERE deleted_at = $1 AND key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
 UPDATE messages SET deleted_at = COALESCE(deleted_at, $1), text = '', extra = NULL
 WHERE key @in(SELECT r.key FROM @rows(key BIGINT) AS r)
 
--- Before the messages that they lead to.
+-- Before the messages that they lead to; also for oblivion.c.
 -- name: purge_remove_message_ids
 DELETE FROM message_ids WHERE id @in(
 	SELECT m.id FROM @rows(key BIGINT) AS r

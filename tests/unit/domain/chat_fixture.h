@@ -5,6 +5,7 @@
 #include "base/pack.h"
 #include "domain/app.h"
 #include "domain/channel.h"
+#include "domain/channel_edit.h"
 #include "domain/form.h"
 #include "domain/message.h"
 #include "store_fixture.h"
@@ -158,4 +159,13 @@ must_send(struct fixture *f, const struct channel *c, const struct message_draft
 
 	must(message_send(f->db, &f->arena, &test_app, c, d, &m, &e), &e);
 	return m;
+}
+
+static inline void
+must_delete(struct fixture *f, const int64_t *nos, size_t n, bool hard)
+{
+	struct channel_deletion d = {nos, n, hard};
+	struct err e;
+
+	must(channel_delete(f->db, &f->arena, &d, STR_NONE, NULL, &e), &e);
 }

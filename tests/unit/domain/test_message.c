@@ -70,45 +70,102 @@ unknown_messages_are_not_found(void **state)
 		ERR_NOT_FOUND, "doesn't exist");
 }
 
-static void
-lists_run_from_old_to_new(void **state)
+/* Four messages; keys are not in the order of time, equal times are ordered by key. */
+static struct channel
+put_four(struct fixture *f, const struct world *w)
 {
-	struct fixture *f = *state;
-	struct message_page page = {.limit = 2};
-	struct world w;
-	struct channel c;
-	struct message *list;
-	struct err e;
-	size_t n;
+	struct channel c = make_channel(f, "messaging", "x", w->ann, &w->ann, 1);
 
-	world_make(f, &w);
-	c = make_channel(f, "messaging", "x", w.ann, &w.ann, 1);
-	/* Keys are not in the order of time; equal times are ordered by key. */
 	run_sql(f,
 		"INSERT INTO messages (key, channel, created_at, text, author) VALUES "
 		"(5, %lld, 10, 'a', 1), (3, %lld, 20, 'b', 1), (4, %lld, 20, 'c', 1), "
 		"(1, %lld, 30, 'd', 1)",
 		(long long)c.no, (long long)c.no, (long long)c.no, (long long)c.no);
-	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
-	assert_int_equal(n, 2);
-	assert_str(list[0].text, "c");
-	assert_str(list[1].text, "d");
-	page.before = id_of(f, 4);
-	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
-	assert_int_equal(n, 2);
-	assert_str(list[0].text, "a");
-	assert_str(list[1].text, "b");
-	page.before = STR_NONE;
-	page.after = id_of(f, 3);
-	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
-	assert_int_equal(n, 2);
-	assert_str(list[0].text, "c");
-	page.inclusive = true;
-	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
-	assert_str(list[0].text, "b");
-	page.after = STR("unknown");
-	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
-	assert_int_equal(n, 0);
+	return c;
+}
+
+static void
+assert_page(struct fixture *f, const struct channel *c, const struct message_page *page,
+	const char *texts)
+{
+	struct str got = STR("");
+	struct message *list;
+	struct err e;
+	size_t n;
+
+	must(message_list(f->db, &f->arena, &test_app, c->no, page, &list, &n, &e), &e);
+	for (size_t i = 0; i < n; i++)
+		got = arena_printf(&f->arena, "%.*s%.*s", STR_ARG(got), STR_ARG(list[i].text));
+	assert_str(got, texts);
+}
+
+static void
+lists_run_from_old_to_new(void **state)
+{
+	struct fixture *f = *state;
+	struct world w;
+	struct channel c;
+
+	world_make(f, &w);
+	c = put_four(f, &w);
+	assert_page(f, &c, &(struct message_page){.limit = 2}, "cd");
+	assert_page(f, &c, &(struct message_page){.limit = 9}, "abcd");
+	assert_page(f, &c, &(struct message_page){.limit = 9, .floor = 10}, "bcd");
+	assert_page(f, &c, &(struct message_page){.limit = 9, .floor = 30}, "");
+}
+
+static void
+pages_lie_beside_a_message(void **state)
+{
+	struct fixture *f = *state;
+	struct world w;
+	struct channel c, other;
+	struct message_page p = {.limit = 2, .side = PAGE_BEFORE};
+
+	world_make(f, &w);
+	c = put_four(f, &w);
+	other = make_channel(f, "messaging", "y", w.ann, &w.ann, 1);
+	p.id = id_of(f, 4);
+	assert_page(f, &c, &p, "ab");
+	p.inclusive = true;
+	assert_page(f, &c, &p, "bc");
+	p = (struct message_page){.limit = 2, .side = PAGE_AFTER, .id = id_of(f, 3)};
+	assert_page(f, &c, &p, "cd");
+	p.inclusive = true;
+	assert_page(f, &c, &p, "bc");
+	p.side = PAGE_AROUND;
+	assert_page(f, &c, &p, "ab");
+	p.limit = 1;
+	assert_page(f, &c, &p, "b");
+	p.limit = 9;
+	assert_page(f, &c, &p, "abcd");
+	p.floor = 10;
+	assert_page(f, &c, &p, "bcd");
+	assert_page(f, &other, &p, "");
+	p.id = STR("unknown");
+	assert_page(f, &c, &p, "");
+}
+
+static void
+pages_lie_beside_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct world w;
+	struct channel c;
+	struct message_page p = {.limit = 9, .side = PAGE_BEFORE, .at = 20};
+
+	world_make(f, &w);
+	c = put_four(f, &w);
+	assert_page(f, &c, &p, "a");
+	p.inclusive = true;
+	assert_page(f, &c, &p, "abc");
+	p.side = PAGE_AFTER;
+	assert_page(f, &c, &p, "bcd");
+	p.inclusive = false;
+	assert_page(f, &c, &p, "d");
+	p.side = PAGE_AROUND;
+	p.limit = 3;
+	assert_page(f, &c, &p, "abc");
 }
 
 /* ---- sending ---------------------------------------------------------------------------- */
@@ -229,7 +286,7 @@ long_texts_are_refused(void **state)
 	world_make(f, &w);
 	c = make_channel(f, "messaging", "x", w.ann, &w.ann, 1);
 	buf_init(&b, &f->arena, 16);
-	for (int i = 0; i < MESSAGE_MAX_TEXT; i++)
+	for (int i = 0; i < 5000; i++)
 		buf_str(&b, STR("é"));
 	d.author = w.ann;
 	d.text = buf_view(&b);
@@ -344,6 +401,77 @@ lists_stop_when_memory_ends(void **state)
 	arena_fini(&small);
 }
 
+/* ---- changing --------------------------------------------------------------------------- */
+
+static void
+a_campaigns_message_is_changed_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct message_edit edit = {.has_text = true, .text = STR("new")};
+	struct world w;
+	struct channel c;
+	struct message m, other;
+	struct err e;
+
+	world_make(f, &w);
+	int64_t both[] = {w.bob, w.carl};
+	put_campaign(f, &w, 1, "", "",
+		"{\"text\":\"x\",\"attachments\":[{\"a\":1}],\"custom\":{\"k\":2}}",
+		"{\"type\":\"messaging\"}");
+	put_batch(f, &w, 1, 100, both, 2, T0);
+	c = must_find(f, "messaging", "bob-ann");
+	must(message_update(f->db, &f->arena, &test_app, &c, id_of(f, 100), &edit, &m, &e), &e);
+	assert_str(m.text, "new");
+	assert_str(m.attachments, "[{\"a\":1}]");
+	assert_int_equal(m.campaign, 1);
+	edit = (struct message_edit){
+		.has_text = true, .has_attachments = true, .has_custom = true};
+	edit.text = STR("bare");
+	must(message_update(f->db, &f->arena, &test_app, &c, id_of(f, 100), &edit, &m, &e), &e);
+	assert_null(m.attachments.p); /* and not the template's */
+	assert_str(m.custom, "{\"campaign_id\":\"c1\",\"created_by_campaign_id\":\"c1\"}");
+	must(message_get(f->db, &f->arena, &test_app, id_of(f, 101), &other, &e), &e);
+	assert_str(other.attachments, "[{\"a\":1}]");
+	edit.text = STR("");
+	must_fail(message_update(f->db, &f->arena, &test_app, &c, id_of(f, 100), &edit, &m, &e),
+		&e, ERR_INPUT, "expected a text");
+}
+
+static void
+deleted_messages(void **state)
+{
+	struct fixture *f = *state;
+	struct message_page page = {.limit = 9};
+	struct message_edit edit = {.has_text = true, .text = STR("x")};
+	struct world w;
+	struct channel c;
+	struct message m, *list;
+	struct err e;
+	size_t n;
+	bool found;
+
+	world_make(f, &w);
+	c = put_four(f, &w);
+	must(message_delete(f->db, 3, false, &e), &e);
+	must(message_delete(f->db, 4, true, &e), &e);
+	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
+	assert_int_equal(n, 3);
+	assert_str(list[1].type, "deleted");
+	assert_str(list[1].text, "");
+	must_fail(message_get(f->db, &f->arena, &test_app, id_of(f, 3), &m, &e), &e,
+		ERR_NOT_FOUND, "doesn't exist");
+	must_fail(message_update(f->db, &f->arena, &test_app, &c, id_of(f, 3), &edit, &m, &e),
+		&e, ERR_NOT_FOUND, "doesn't exist");
+	must(message_find(f->db, &f->arena, &test_app, id_of(f, 3), &m, &found, &e), &e);
+	assert_true(found && m.deleted_at != NO_TIME);
+	assert_str(m.text, "b");
+	must(message_find(f->db, &f->arena, &test_app, id_of(f, 4), &m, &found, &e), &e);
+	assert_false(found);
+	/* Pages beside a deleted message still have a place. */
+	page = (struct message_page){.limit = 9, .side = PAGE_AFTER, .id = id_of(f, 3)};
+	assert_page(f, &c, &page, "d");
+}
+
 #define with_store(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int
@@ -353,6 +481,10 @@ main(void)
 		with_store(campaign_message_follows_from_its_batch),
 		with_store(unknown_messages_are_not_found),
 		with_store(lists_run_from_old_to_new),
+		with_store(pages_lie_beside_a_message),
+		with_store(pages_lie_beside_a_time),
+		with_store(a_campaigns_message_is_changed_alone),
+		with_store(deleted_messages),
 		with_store(what_is_sent_can_be_read),
 		with_store(polls_must_exist_and_may_have_to_be_ones_own),
 		with_store(ids_of_clients),

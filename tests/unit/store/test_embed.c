@@ -100,6 +100,17 @@ rows_of_all_types(void **state)
 		"WITH ORDINALITY AS x(a, ord)) AS r");
 }
 
+static void
+lists_of_values(void **state)
+{
+	static const char sql[] =
+		"DELETE FROM t WHERE $1 AND @among(t.a, a BIGINT, b TEXT) AND 1";
+
+	(void)state;
+	becomes(sql, SQLITE, "DELETE FROM t WHERE ?1 AND t.a IN (SELECT c0 FROM bulk) AND 1");
+	becomes(sql, PG, "DELETE FROM t WHERE $1 AND t.a = ANY ($2::bigint[]) AND 1");
+}
+
 /* ---- the tool as it is run ------------------------------------------------------- */
 
 /* Its exit status; what it says on standard error is in ${said}. */
@@ -199,6 +210,8 @@ mistakes_are_refused(void **state)
 		{"-- name: a\nSELECT 1 FROM @rows(a FLOAT) AS r\n", "unknown type FLOAT"},
 		{"-- name: a\nSELECT 1 FROM @rows(a BIGINT; b TEXT) AS r\n", "expected , or )"},
 		{"-- name: a\nSELECT 1 FROM @rows() AS r\n", "expected a name and a type"},
+		{"-- name: a\nSELECT 1 WHERE @among(a)\n", "expected a column and a comma"},
+		{"-- name: a\nSELECT 1 WHERE @among(a, b BIGINT; c)\n", "expected , or )"},
 	};
 	char said[256], *none = path_of("none.sql");
 
@@ -226,6 +239,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parameters_and_spaces),
 		cmocka_unit_test(rows_of_all_types),
+		cmocka_unit_test(lists_of_values),
 		cmocka_unit_test(files_become_a_table),
 		cmocka_unit_test(comments_have_no_parameters),
 		cmocka_unit_test(mistakes_are_refused),
