@@ -8,4 +8,4 @@ ninja -C "$2" --quiet fanfare
 export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-SUITES=${SUITES:-unit api} exec tools/test.sh "$2"
+SUITES=${SUITES:-unit unit_pg api api_pg} exec tools/test.sh "$2"

@@ -108,6 +108,13 @@ env_name(const char *name, char out[LONGEST_NAME])
 	out[n] = '\0';
 }
 
+/* What is repeated of a wrong value. */
+static struct str
+shown(struct str value)
+{
+	return str_clip(str_public(value), SHOWN_MAX);
+}
+
 static bool
 read_int(const struct setting *s, struct str value, int64_t *out, const char *where,
 	struct err *e)
@@ -120,7 +127,7 @@ read_int(const struct setting *s, struct str value, int64_t *out, const char *wh
 			hi = ranges[i].hi;
 		}
 	if (!str_to_i64(value, out) || *out < lo || *out > hi) {
-		value = str_clip(value, SHOWN_MAX);
+		value = shown(value);
 		return fail(e, ERR_INPUT,
 			"%s: expected an integer from %" PRId64 " to %" PRId64 ", got \"%.*s\"",
 			where, lo, hi, STR_ARG(value));
@@ -151,7 +158,7 @@ apply(struct loader *l, const struct setting *s, struct str value, enum rank ran
 	if (strcmp(s->name, "log_level") == 0 && !log_parse_level(text, &level))
 		return fail(e, ERR_INPUT,
 			"%s: expected debug, info, warn or error, got \"%.*s\"", where,
-			SHOWN_MAX, text);
+			STR_ARG(shown(value)));
 	if (rank < *stored)
 		return true;
 	*stored = rank;
@@ -173,13 +180,14 @@ apply_flag(struct loader *l, int argc, char **argv, int *i, struct err *e)
 	size_t equals;
 
 	if (!str_starts(arg, STR("--")) || arg.n == 2)
-		return fail(e, ERR_INPUT, "unexpected argument \"%.*s\"", SHOWN_MAX, arg.p);
+		return fail(
+			e, ERR_INPUT, "unexpected argument \"%.*s\"", STR_ARG(shown(arg)));
 	equals = str_find(arg, '=', 0);
 	name = str_sub(arg, 2, equals - 2);
 	s = find_setting(name);
 	if (s == NULL && !str_is(name, "config"))
 		return fail(e, ERR_INPUT, "unknown flag \"%.*s\"",
-			(int)MIN_OF(equals, SHOWN_MAX), arg.p);
+			STR_ARG(shown(str_sub(arg, 0, equals))));
 	if (s != NULL && s->is_secret) {
 		env_name(s->name, where);
 		return fail(e, ERR_INPUT,
@@ -246,7 +254,7 @@ apply_line(struct loader *l, struct str line, unsigned number, struct err *e)
 	if (equals == text.n)
 		return fail(e, ERR_INPUT, "%s: expected \"name = value\"", where);
 	if (s == NULL) {
-		name = str_clip(name, SHOWN_MAX);
+		name = shown(name);
 		return fail(e, ERR_INPUT, "%s: unknown setting \"%.*s\"", where, STR_ARG(name));
 	}
 	snprintf(where + strlen(where), sizeof(where) - strlen(where), ": %s", s->name);
@@ -258,6 +266,7 @@ static bool
 apply_file(struct loader *l, struct err *e)
 {
 	FILE *f = fopen(l->path.p, "re");
+	struct str path = str_public(l->path);
 	unsigned number = 0;
 	char *line = NULL;
 	size_t size = 0;
@@ -265,11 +274,13 @@ apply_file(struct loader *l, struct err *e)
 	ssize_t n;
 
 	if (f == NULL)
-		return fail(e, ERR_INPUT, "config file \"%s\": %s", l->path.p, strerror(errno));
+		return fail(e, ERR_INPUT, "config file \"%.*s\": %s", STR_ARG(path),
+			strerror(errno));
 	while (ok && (n = getline(&line, &size, f)) >= 0)
 		ok = apply_line(l, (struct str){line, (size_t)n}, ++number, e);
 	if (ok && ferror(f))
-		ok = fail(e, ERR_INPUT, "config file \"%s\": %s", l->path.p, strerror(errno));
+		ok = fail(e, ERR_INPUT, "config file \"%.*s\": %s", STR_ARG(path),
+			strerror(errno));
 	free(line);
 	fclose(f);
 	return ok;

@@ -195,6 +195,14 @@ str_clip(struct str s, size_t max)
 	return (struct str){s.p, n};
 }
 
+struct str
+str_public(struct str s)
+{
+	const char *scheme = s.n == 0 ? NULL : memmem(s.p, s.n, "://", 3);
+
+	return scheme == NULL ? s : str_sub(s, 0, (size_t)(scheme + 3 - s.p));
+}
+
 static void
 grow(struct buf *b, size_t n)
 {

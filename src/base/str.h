@@ -74,6 +74,8 @@ size_t str_utf8_seq(struct str s);
 size_t str_utf8_put(uint32_t c, char to[4]);
 /* ${s} cut to at most ${max} bytes, never inside a UTF-8 sequence. */
 struct str str_clip(struct str s, size_t max);
+/* What messages may repeat of ${s}: an URL only up to "://", since a password may follow. */
+struct str str_public(struct str s);
 
 /* ---- buf ------------------------------------------------------------------------ */
 

@@ -4,20 +4,19 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "main/command.h"
+#include "main/opening.h"
 #include "store/db.h"
 
 static int
 run(int argc, char **argv)
 {
 	struct config config;
-	struct store_opts opts = {0};
 	struct store *store;
 	struct err e;
 
 	if (!config_load(&config, argc, argv, &e))
 		return command_fail(COMMAND_USAGE, "%s", e.msg);
-	opts.wait_ms = config.store_wait * 1000;
-	if (!store_open_with(&store, config.store, &opts, &e))
+	if (!open_store(&store, &config, NO_SIGNALS, &e))
 		return command_fail(COMMAND_FAILED, "%s", e.msg);
 	store_close(store);
 	printf("the store has schema version %d\n", sql_nsteps);

@@ -23,11 +23,14 @@
 #include "domain/settings_live.h"
 #include "engine/engine.h"
 #include "main/command.h"
+#include "main/opening.h"
 #include "net/http.h"
 #include "store/db.h"
 
 #define DRAIN_MS        10000
 #define MAX_CONNECTIONS 4096
+/* A database that goes away during the start is waited for so often. */
+#define START_TRIES 5
 /* One descriptor a connection, and some for the store and the engine. */
 #define MAX_FILES (MAX_CONNECTIONS + 256)
 
@@ -96,15 +99,6 @@ load_config(struct config *config, int argc, char **argv, struct err *e)
 	return true;
 }
 
-static bool
-open_store(struct store **out, const struct config *config, struct err *e)
-{
-	const struct store_opts opts = {
-		.wait_ms = config->store_wait * 1000, .connections = config->store_connections};
-
-	return store_open_with(out, config->store, &opts, e);
-}
-
 /* Loads the app's keys through a connection of its own.  A pair made here is printed at
  * once: nobody will see it again, even if the start fails further on. */
 static bool
@@ -128,6 +122,22 @@ load_app(struct store *store, const struct config *config, struct arena *a, stru
 		fflush(stdout);
 	}
 	return ok;
+}
+
+/* e->code is ERR_NONE when a signal ended it. */
+static bool
+open_store_and_app(struct store **store, const struct config *config, int signals,
+	struct arena *a, struct app *app, struct err *e)
+{
+	for (int tries = 1;; tries++) {
+		if (!open_store(store, config, signals, e))
+			return false;
+		if (load_app(*store, config, a, app, e))
+			return true;
+		store_close(*store);
+		if (e->code != ERR_STORE || tries == START_TRIES)
+			return false;
+	}
 }
 
 static void
@@ -224,10 +234,10 @@ run(int argc, char **argv)
 		status = COMMAND_USAGE;
 		goto err0;
 	}
-	if (!open_store(&ctx.store, &config, &e))
+	if (!open_store_and_app(&ctx.store, &config, signals, &arena, &app, &e)) {
+		status = e.code == ERR_NONE ? COMMAND_OK : COMMAND_FAILED;
 		goto err0;
-	if (!load_app(ctx.store, &config, &arena, &app, &e))
-		goto err1;
+	}
 	if (!(ctx.dbs = open_dbs(ctx.store, threads, &e)))
 		goto err1;
 	if (!settings_live_new(

@@ -559,8 +559,9 @@ split_address(const char *listen_on, char host[static 64], char port[static 8], 
 	snprintf(port, 8, "%lld", (long long)number);
 	return true;
 malformed:
-	return fail(e, ERR_INPUT, "listen \"%s\": expected ADDRESS:PORT, like 127.0.0.1:8080",
-		listen_on);
+	s = str_public(s);
+	return fail(e, ERR_INPUT, "listen \"%.*s\": expected ADDRESS:PORT, like 127.0.0.1:8080",
+		STR_ARG(s));
 }
 
 static int

@@ -1,6 +1,8 @@
 /* db – chooses the engine by URL and hands each call to it. */
 #include "store/db.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "store/driver.h"
@@ -20,17 +22,13 @@ bool
 store_open_with(
 	struct store **out, const char *url, const struct store_opts *opts, struct err *e)
 {
-	struct str shown = str_of(url);
-
 	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
 		if (str_starts(str_of(url), str_of(engines[i].scheme)))
 			return engines[i].driver->store_open(out, url, opts, e);
-	/* Behind an @ or a colon may stand what is a password. */
-	if (str_find(shown, '@', 0) < shown.n)
-		shown = str_sub(shown, 0, str_find(shown, ':', 0));
+	/* Behind these may stand what is a password. */
 	return fail(e, ERR_INPUT,
 		"store %.*s: expected sqlite:PATH or postgresql://USER@HOST/DATABASE",
-		STR_ARG(shown));
+		(int)strcspn(url, ":=@?"), url);
 }
 
 bool

@@ -91,6 +91,9 @@ struct bulk {
 
 struct store_opts {
 	int64_t wait_ms; /* PostgreSQL: how long to wait for a server that does not answer */
+	/* Told before each pause what is waited for; false ends the waiting.  NULL: go on. */
+	bool (*go_on)(void *arg, const char *why);
+	void *arg;
 	int64_t connections; /* PostgreSQL: how many at most; 0: one for each thread */
 };
 

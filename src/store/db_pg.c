@@ -584,6 +584,23 @@ pg_store_close(struct store *store)
 	free(s);
 }
 
+/* A server that goes away again meanwhile is waited for once more. */
+static bool
+open_patiently(struct pg_db *d, struct store_opts opts, struct err *e)
+{
+	int64_t until = clock_mono_us() + opts.wait_ms * 1000;
+	bool ok, lost;
+
+	do {
+		opts.wait_ms = MAX_OF(until - clock_mono_us(), 0) / 1000;
+		ok = pg_take_patiently(d, &opts, e) && pg_migrate(d, e);
+		lost = d->s != NULL && pg_is_lost(d);
+		/* Its time limits were lifted. */
+		pg_drop(d);
+	} while (!ok && lost && clock_mono_us() < until);
+	return ok;
+}
+
 static bool
 pg_store_open(struct store **out, const char *url, const struct store_opts *opts, struct err *e)
 {
@@ -601,9 +618,7 @@ pg_store_open(struct store **out, const char *url, const struct store_opts *opts
 	s->pool = pg_pool_new(s->url, s->shown, opts->connections);
 	ok = s->shown != NULL && pg_open(&db, &s->base, e);
 	if (ok) {
-		ok = pg_take_patiently(pg_of(db), opts->wait_ms, e) && pg_migrate(pg_of(db), e);
-		/* Its time limits were lifted. */
-		pg_drop(pg_of(db));
+		ok = open_patiently(pg_of(db), *opts, e);
 		pg_close(db);
 	}
 	if (ok)

@@ -84,6 +84,25 @@ option(const PQconninfoOption *all, const char *name)
 	return NULL;
 }
 
+/* Whether the parts of ${url} are what they seem.  In a password that holds an @ or a / which
+ * is not escaped, libpq finds a host, a port or a database, and would tell it. */
+static bool
+is_sound(const char *url, const char *port)
+{
+	struct str s = str_of(url), place;
+	size_t at;
+
+	s = str_sub(s, 0, str_find(s, '?', 0));
+	at = str_find(s, '@', 0);
+	place = str_sub(s, MIN_OF(at + 1, s.n), s.n - MIN_OF(at + 1, s.n));
+	if (str_find(place, '@', 0) < place.n)
+		return false;
+	/* Behind the two of the scheme. */
+	if (at < s.n && str_find(s, '/', str_find(s, '/', 0) + 2) < at)
+		return false;
+	return port == NULL || port[strspn(port, "0123456789,")] == '\0';
+}
+
 /* An own function, since libpq's message about a malformed URL repeats it. */
 char *
 pg_show(const char *url, struct err *e)
@@ -92,10 +111,12 @@ pg_show(const char *url, struct err *e)
 	const char *host, *port, *name, *user;
 	struct buf b;
 
-	if (all == NULL) {
+	if (all == NULL || !is_sound(url, option(all, "port"))) {
+		PQconninfoFree(all);
 		fail(e, ERR_INPUT,
 			"store: the URL is malformed; expected "
-			"postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+			"postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+			"with %%40 for an @ in a password, %%2F for a /");
 		return NULL;
 	}
 	host = option(all, "host");
@@ -116,11 +137,14 @@ may_pass(const char *message)
 {
 	static const char *const passing[] = {"starting up", "shutting down",
 		"in recovery mode", "too many clients", "connection slots",
-		"too many connections", "not yet accepting"};
+		"too many connections", "not yet accepting", "terminating connection"};
 
 	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
 		if (strstr(message, passing[i]) != NULL)
 			return true;
+	/* libpq itself, about an option of the URL, before it looked for a server. */
+	if (strncmp(message, "invalid ", strlen("invalid ")) == 0)
+		return false;
 	return strstr(message, "FATAL:") == NULL && strstr(message, "fe_sendauth") == NULL;
 }
 

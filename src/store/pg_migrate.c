@@ -65,21 +65,23 @@ check_server(struct pg_db *d, struct err *e)
 	return true;
 }
 
-/* 0: an empty database. */
+/* 0: an empty database.  Whether the schema is there, and whether anything else is, is asked at
+ * once: another process may be making it. */
 static bool
 version_get(struct pg_db *d, int *version, struct err *e)
 {
-	int exists = 0, others = 0;
+	int others;
 
 	*version = 0;
-	if (!get_int(d, "SELECT (to_regclass('schema_version') IS NOT NULL)::int", &exists, e))
-		return false;
-	if (exists)
-		return get_int(
-			d, "SELECT COALESCE(MAX(version), 0) FROM schema_version", version, e);
-	if (!get_int(d, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema()",
+	if (!get_int(d,
+		    "SELECT CASE WHEN to_regclass('schema_version') IS NULL THEN "
+		    "(SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema()) "
+		    "ELSE -1 END",
 		    &others, e))
 		return false;
+	if (others < 0)
+		return get_int(
+			d, "SELECT COALESCE(MAX(version), 0) FROM schema_version", version, e);
 	return others == 0 || fail(e, ERR_STORE,
 				      "store %s: holds tables of something else; Fanfare "
 				      "needs a database (or schema) of its own",
@@ -101,6 +103,33 @@ pg_check_version(struct pg_db *d, struct err *e)
 	int version;
 
 	return version_get(d, &version, e) && is_not_newer(d, version, e);
+}
+
+/* Who may not write learns it at the start, and not with each request.  The role may be another
+ * than the one that made the tables, which then need rights granted one by one. */
+static bool
+check_rights(struct pg_db *d, struct err *e)
+{
+	PGresult *res = PQexec(d->s->conn,
+		"SELECT current_user, t.tablename"
+		" FROM pg_tables o JOIN pg_tables t USING (schemaname, tableowner),"
+		" LATERAL (SELECT format('%I.%I', t.schemaname, t.tablename) AS name) AS f"
+		" WHERE o.schemaname = current_schema() AND o.tablename = 'schema_version'"
+		" AND t.tablename <> 'schema_version' AND NOT ("
+		" has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT')"
+		" AND has_table_privilege(name, 'UPDATE')"
+		" AND has_table_privilege(name, 'DELETE')) ORDER BY 2 LIMIT 1");
+	bool ok = PQresultStatus(res) == PGRES_TUPLES_OK;
+
+	if (!ok)
+		return pg_fail(d, res, "store", e);
+	if (PQntuples(res) > 0)
+		ok = fail(e, ERR_STORE,
+			"store %s: the role %s may not change the table %s; grant it SELECT, "
+			"INSERT, UPDATE and DELETE",
+			shown(d), PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1));
+	PQclear(res);
+	return ok;
 }
 
 static bool
@@ -158,5 +187,5 @@ pg_migrate(struct pg_db *d, struct err *e)
 		if (!ok)
 			return false;
 	}
-	return is_not_newer(d, version, e);
+	return is_not_newer(d, version, e) && check_rights(d, e);
 }

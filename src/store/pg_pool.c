@@ -272,9 +272,9 @@ pg_take(struct pg_db *d, struct err *e)
 }
 
 bool
-pg_take_patiently(struct pg_db *d, int64_t wait_ms, struct err *e)
+pg_take_patiently(struct pg_db *d, const struct store_opts *opts, struct err *e)
 {
-	int64_t until = clock_mono_us() + wait_ms * 1000;
+	int64_t until = clock_mono_us() + opts->wait_ms * 1000;
 	struct pg_pool *p = pool_of(d);
 	bool hopeless;
 
@@ -285,7 +285,8 @@ pg_take_patiently(struct pg_db *d, int64_t wait_ms, struct err *e)
 		pthread_mutex_unlock(&p->lock);
 		if (connect_new(p, d, &hopeless, e))
 			return true;
-		if (hopeless || clock_mono_us() >= until)
+		if (hopeless || clock_mono_us() >= until ||
+			(opts->go_on != NULL && !opts->go_on(opts->arg, e->msg)))
 			return false;
 		pg_sleep(START_PAUSE_MS);
 	}

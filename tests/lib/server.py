@@ -21,38 +21,69 @@ def token():
     return (head + b"." + b64(hmac.new(SECRET.encode(), head, hashlib.sha256).digest())).decode()
 
 
+def environment(store, /, **settings):
+    """What a process on ${store} is told."""
+    env = dict(os.environ, FANFARE_API_KEY=KEY, FANFARE_API_SECRET=SECRET, FANFARE_LISTEN="127.0.0.1:0",
+               FANFARE_STORE=store if "://" in store or not store else "sqlite:" + store)
+    env.update({"FANFARE_" + name.upper(): str(value) for name, value in settings.items()})
+    return env
+
+
 class CallFailed(Exception):
     """An answer that is no 2xx."""
 
+    def __init__(self, method, path, answer):
+        super().__init__(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
+        self.answer = answer
 
-class Server:
-    """Starts ${binary} on ${store}, a SQLite file or an URL; one keep-alive connection."""
 
-    def __init__(self, binary, store, **settings):
-        env = dict(os.environ, FANFARE_API_KEY=KEY, FANFARE_API_SECRET=SECRET,
-                   FANFARE_STORE=store if "://" in store else "sqlite:" + store, FANFARE_LISTEN="127.0.0.1:0")
-        env.update({"FANFARE_" + name.upper(): str(value) for name, value in settings.items()})
-        self.process = subprocess.Popen([binary, "serve"], env=env, stdout=subprocess.PIPE,
-                                        stderr=open(os.environ.get("SERVER_LOG", "/dev/null"), "a"), text=True)
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Client:
+    """Calls the server at ${url} over one keep-alive connection."""
+
+    def __init__(self, url):
+        self.url = url
+        self.connection = http.client.HTTPConnection(url.split("//")[1], timeout=60)
+        self.headers = {"Authorization": token(), "stream-auth-type": "jwt", "Content-Type": "application/json"}
+
+    def ask(self, method, path, body=None, headers=None):
+        """Whatever is answered; ${body}: bytes, or what becomes JSON."""
+        text = body if isinstance(body, (bytes, type(None))) else json.dumps(body)
+        key = f"{'&' if '?' in path else '?'}api_key={KEY}"
+        self.connection.request(method, path + key, text, dict(self.headers, **(headers or {})))
+        answer = self.connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+
+    def call(self, method, path, body=None):
+        answer = self.ask(method, path, body)
+        if answer.status >= 300:
+            raise CallFailed(method, path, answer)
+        return answer.json
+
+
+class Server(Client):
+    """Starts ${binary} on ${store}, a SQLite file or an URL; ${log}: where its log goes."""
+
+    def __init__(self, binary, store, log=os.environ.get("SERVER_LOG", "/dev/null"), **settings):
+        with open(log, "a") as stderr:
+            self.process = subprocess.Popen([binary, "serve"], env=environment(store, **settings),
+                                            stdout=subprocess.PIPE, stderr=stderr, text=True)
         # However the test ends, the process that it started ends too.
         atexit.register(self.process.kill)
         for line in self.process.stdout:
             if line.startswith("listening on "):
-                self.url = line.split()[-1]
+                super().__init__(line.split()[-1])
                 break
         else:
             raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
-        self.connection = http.client.HTTPConnection(self.url.split("//")[1], timeout=60)
-        self.headers = {"Authorization": token(), "stream-auth-type": "jwt", "Content-Type": "application/json"}
-
-    def call(self, method, path, body=None):
-        text = body if isinstance(body, (bytes, type(None))) else json.dumps(body)
-        self.connection.request(method, f"{path}?api_key={KEY}", text, self.headers)
-        answer = self.connection.getresponse()
-        content = answer.read()
-        if answer.status >= 300:
-            raise CallFailed(f"{method} {path}: {answer.status} {content[:500]!r}")
-        return json.loads(content)
 
     def peak_mib(self):
         with open(f"/proc/{self.process.pid}/status") as f:

@@ -534,7 +534,7 @@ what_cannot_be_opened(void **state)
 	struct err e;
 	int fd;
 
-	must_fail(store_open(&s, "mysql://x", &e), &e, ERR_INPUT, "mysql://x");
+	must_fail(store_open(&s, "mysql://x", &e), &e, ERR_INPUT, "store mysql: expected");
 	must_fail(store_open(&s, "", &e), &e, ERR_INPUT, "sqlite:PATH");
 	must_fail(store_open(&s, "sqlite:", &e), &e, ERR_INPUT, "path");
 	must_fail(store_open(&s, "sqlite:/no/such/folder/x.db", &e), &e, ERR_STORE,
