@@ -1,6 +1,8 @@
 /* test_user_unique – names that nobody else may have. */
-#include "domain/settings.h"
 #include "store_fixture.h"
+
+#include "domain/settings.h"
+#include "domain/user_state.h"
 
 static void
 set_mode(struct fixture *f, const char *mode)
@@ -65,7 +67,9 @@ in_the_app(void **state)
 {
 	struct fixture *f = *state;
 	struct err e;
-	struct str a = STR("a");
+	struct str a = STR("a"), task;
+	struct user_list list = {&a, 1, false};
+	struct user_deletion hide = {.user = PURGE_HIDE};
 
 	put_users(f, "[{\"id\":\"a\",\"name\":\"A\"},{\"id\":\"b\",\"name\":\"A\"}]", NULL);
 	set_mode(f, "app");
@@ -87,7 +91,7 @@ in_the_app(void **state)
 	put_users(f, "[{\"id\":\"c\",\"name\":\"c\"},{\"id\":\"d\",\"name\":\"C\"}]", NULL);
 	refuse(f, "[{\"id\":\"c\",\"name\":\"C\"},{\"id\":\"d\",\"name\":\"C\"}]", "\"C\"");
 	put_users(f, "[{\"id\":\"b\",\"name\":\"B\"}]", NULL);
-	must(user_delete(f->db, &f->arena, &a, 1, false, &e), &e);
+	must(user_delete(f->db, &f->arena, &list, &hide, &task, &e), &e);
 	put_users(f, "[{\"id\":\"e\",\"name\":\"A\"}]", NULL);
 	refuse(f, "[{\"id\":\"a\",\"name\":\"A\"}]", "users.a.name");
 }

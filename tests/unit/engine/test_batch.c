@@ -59,7 +59,7 @@ claim_in(struct db *w, void *arg, struct err *e)
 static struct campaign
 plan(struct house *h, const char *id, const char *body)
 {
-	struct campaign_start start = {NO_TIME, NO_TIME};
+	struct campaign_start start = {.scheduled_for = NO_TIME, .stop_at = NO_TIME};
 	struct campaign c;
 	struct claim claim;
 	struct err e;

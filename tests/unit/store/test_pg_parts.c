@@ -168,8 +168,8 @@ keys_lead_to_one_part(void **state)
 		{SQL_USER_BY_UID, "(7)", "users", 1},
 		{SQL_USER_IDS, "('{7,8}')", "users", 2},
 		{SQL_USER_MARKS, "('{7,8}')", "users", 2},
-		{SQL_CHANNEL_BY_CID, "('team:u7')", "channel_ids", 1},
-		{SQL_CHANNEL_BY_CID, "('team:u7')", "channels", 1},
+		{SQL_CHANNEL_BY_CIDS, "('{team:u7}')", "channel_ids", 1},
+		{SQL_CHANNEL_BY_CIDS, "('{team:u7}')", "channels", 1},
 		{SQL_CHANNEL_BY_NOS, "('{28673,32769}')", "channels", 2},
 		{SQL_MEMBER_ROW, "(28673, 7)", "members", 1},
 		{SQL_MEMBER_ROWS, "(28673, 10)", "members", 1},
@@ -181,7 +181,6 @@ keys_lead_to_one_part(void **state)
 		{SQL_TARGETS_GET, "(7)", "targets", 1},
 		{SQL_TARGETS_GET_MANY, "('{7,8}')", "targets", 2},
 		{SQL_BATCH_DONE, "(1, 1, 0, 1, '')", "batches", 1},
-		{SQL_READ_SET_BITS, "(1, 1, '')", "batches", 1},
 		{SQL_CHANNEL_BATCHES, "(1, 10)", "batches", 1},
 	};
 
@@ -207,7 +206,7 @@ what_asks_every_part(void **state)
 		{SQL_MESSAGE_AFTER, "(28673, 0, 0, 10)", "messages", PARTS},
 		{SQL_CHANNEL_LAST_MESSAGES, "('{28673}')", "messages", PARTS},
 		{SQL_READ_NEWER, "(28673, 0, 10)", "messages", PARTS},
-		{SQL_READ_BATCH, "(7)", "batches", PARTS},
+		{SQL_READ_BATCHES, "('{7}')", "batches", PARTS},
 		{SQL_CHANNEL_OF_MEMBER, "(7, 10)", "members", PARTS},
 		{SQL_CHANNEL_OF_HOME, "(28672, 32767)", "channels", PARTS},
 		{SQL_CHANNEL_OF_KEYS, "(7, 8, 10)", "messages", PARTS},
