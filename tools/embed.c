@@ -7,9 +7,9 @@
  * an engine that would gather them first must fetch in pieces.
  *
  * Rewritten per engine: "@rows(a BIGINT, b TEXT)" (bulk input), "@probe(users u ON …)" and
- * "@left_probe(…)" (joins of such rows with what an index finds), "@in(SELECT …)" (keys that drive
- * the look-up, whatever PostgreSQL knows of the table), "@skip_locked" (claims), and
- * for SQLite "$1" → "?1", since SQLite numbers $n by first appearance. */
+ * "@left_probe(…)" (joins of such rows with what an index finds), "@in(SELECT …)" (keys that
+ * drive the look-up, whatever PostgreSQL knows of the table), "@skip_locked" (claims), and for
+ * SQLite "$1" → "?1", since SQLite numbers $n by first appearance. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -248,7 +248,7 @@ translate(const char *sql, enum engine engine)
 			adds(&out, engine == PG ? "= ANY (ARRAY(" : "IN (");
 			in_depth = depth++;
 			s += 4;
-		} else if (*s == ')' && --depth == in_depth) {
+		} else if (*s == ')' && --depth == in_depth && in_depth >= 0) {
 			adds(&out, engine == PG ? "))" : ")");
 			in_depth = -1;
 			s++;

@@ -14,7 +14,8 @@ struct user;
 
 /* UserResponse: what stands inside other objects. */
 void wire_user(struct req *r, const struct user *u);
-/* FullUserResponse: what the user endpoints answer; with his devices and what he has not read. */
+/* FullUserResponse: what the user endpoints answer; with his devices and what he has not read.
+ */
 void wire_user_full(struct req *r, const struct user *u, const struct device *devices,
 	size_t ndevices, const struct unread *unread);
 /* "devices" as a member of the open object. */

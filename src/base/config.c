@@ -180,8 +180,7 @@ apply_flag(struct loader *l, int argc, char **argv, int *i, struct err *e)
 	size_t equals;
 
 	if (!str_starts(arg, STR("--")) || arg.n == 2)
-		return fail(
-			e, ERR_INPUT, "unexpected argument \"%.*s\"", STR_ARG(shown(arg)));
+		return fail(e, ERR_INPUT, "unexpected argument \"%.*s\"", STR_ARG(shown(arg)));
 	equals = str_find(arg, '=', 0);
 	name = str_sub(arg, 2, equals - 2);
 	s = find_setting(name);

@@ -63,6 +63,7 @@ struct channel_deletion {
 	bool hard; /* forget their content, too */
 };
 /* Deletes channels in one transaction, and notes a task in it that is done, with ${result} (a
- * JSON object); *task is its id.  p == NULL: without a task, task may be NULL.  Fails: STORE. */
+ * JSON object); *task is its id.  p == NULL: without a task, task may be NULL.  Fails: STORE.
+ */
 bool channel_delete(struct db *, struct arena *, const struct channel_deletion *,
 	struct str result, struct str *task, struct err *e) MUST_USE;

@@ -280,8 +280,6 @@ channel_origins_give(struct channel_origins *s, struct db *db, struct channel *c
 		c->from = seen(s, c->origin);
 		if (c->custom.p == NULL)
 			c->custom = c->from->custom;
-		if (c->team.p == NULL)
-			c->team = c->from->team;
 	}
 	return true;
 }

@@ -161,6 +161,8 @@ view_channel(struct preparing *q, const struct spot *s, struct err *e)
 	if ((c.custom.p == NULL || c.team.p == NULL) &&
 		!channel_origins_give(&q->origins, q->db, &c, 1, e))
 		return false;
+	if (c.team.p == NULL && c.from != NULL)
+		c.team = c.from->team;
 	q->view.custom = c.custom;
 	q->view.team = c.team;
 	return true;

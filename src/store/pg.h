@@ -69,8 +69,7 @@ void pg_pool_free(struct pg_pool *p); /* NULL is legal */
 bool pg_take(struct pg_db *d, struct err *e) MUST_USE;
 /* The same by a program that starts: waits as ${opts} say while no server answers, and ends at
  * once where waiting is of no use.  Fails: STORE. */
-bool pg_take_patiently(
-	struct pg_db *d, const struct store_opts *opts, struct err *e) MUST_USE;
+bool pg_take_patiently(struct pg_db *d, const struct store_opts *opts, struct err *e) MUST_USE;
 /* Puts it back.  A lost one is closed, and so are the idle ones, which are likely to have died
  * of the same. */
 void pg_give(struct pg_db *d);

@@ -1,8 +1,7 @@
 /* test_user_unique – names that nobody else may have. */
-#include "store_fixture.h"
-
 #include "domain/settings.h"
 #include "domain/user_state.h"
+#include "store_fixture.h"
 
 static void
 set_mode(struct fixture *f, const char *mode)

@@ -104,11 +104,14 @@ static void
 lists_of_values(void **state)
 {
 	static const char sql[] =
-		"DELETE FROM t WHERE $1 AND @among(t.a, a BIGINT, b TEXT) AND 1";
+		"DELETE FROM t WHERE $1 AND a @in(SELECT f(r.a) FROM x AS r) AND (1)";
 
 	(void)state;
-	becomes(sql, SQLITE, "DELETE FROM t WHERE ?1 AND t.a IN (SELECT c0 FROM bulk) AND 1");
-	becomes(sql, PG, "DELETE FROM t WHERE $1 AND t.a = ANY ($2::bigint[]) AND 1");
+	becomes(sql, SQLITE,
+		"DELETE FROM t WHERE ?1 AND a IN (SELECT f(r.a) FROM x AS r) AND (1)");
+	becomes(sql, PG,
+		"DELETE FROM t WHERE $1 AND a = ANY (ARRAY(SELECT f(r.a) FROM x AS r)) AND "
+		"(1)");
 }
 
 /* ---- the tool as it is run ------------------------------------------------------- */
@@ -210,8 +213,8 @@ mistakes_are_refused(void **state)
 		{"-- name: a\nSELECT 1 FROM @rows(a FLOAT) AS r\n", "unknown type FLOAT"},
 		{"-- name: a\nSELECT 1 FROM @rows(a BIGINT; b TEXT) AS r\n", "expected , or )"},
 		{"-- name: a\nSELECT 1 FROM @rows() AS r\n", "expected a name and a type"},
-		{"-- name: a\nSELECT 1 WHERE @among(a)\n", "expected a column and a comma"},
-		{"-- name: a\nSELECT 1 WHERE @among(a, b BIGINT; c)\n", "expected , or )"},
+		{"-- name: a\nSELECT 1 WHERE a @in(SELECT 1 WHERE b @in(SELECT 2))\n",
+			"inside of another one"},
 	};
 	char said[256], *none = path_of("none.sql");
 

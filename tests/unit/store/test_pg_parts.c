@@ -202,8 +202,8 @@ static void
 what_asks_every_part(void **state)
 {
 	static const struct look looks[] = {
-		{SQL_MESSAGE_BEFORE, "(28673, 9, 9, 10)", "messages", PARTS},
-		{SQL_MESSAGE_AFTER, "(28673, 0, 0, 10)", "messages", PARTS},
+		{SQL_MESSAGE_BEFORE, "(28673, 9, 9, 10, 0)", "messages", PARTS},
+		{SQL_MESSAGE_AFTER, "(28673, 0, 0, 10, 0)", "messages", PARTS},
 		{SQL_CHANNEL_LAST_MESSAGES, "('{28673}')", "messages", PARTS},
 		{SQL_READ_NEWER, "(28673, 0, 10)", "messages", PARTS},
 		{SQL_READ_BATCHES, "('{7}')", "batches", PARTS},
