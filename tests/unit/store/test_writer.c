@@ -2,6 +2,8 @@
  * (I-19). */
 #include "sqlite_fixture.h"
 
+#include "base/clock.h"
+
 /* ---- many at once ---------------------------------------------------------------- */
 
 #define WRITERS 8
