@@ -22,7 +22,7 @@ check() { # title command…
 }
 
 sources() {
-	find src tests tools fuzz -name node_modules -prune -o -name "$1" -print 2>/dev/null
+	find src tests tools fuzz \( -name node_modules -o -name .venv \) -prune -o -name "$1" -print 2>/dev/null
 }
 
 format() {

@@ -1,8 +1,7 @@
 /* test_writer – commits shared by many, and that only the writer commits and makes checkpoints
  * (I-19). */
-#include "sqlite_fixture.h"
-
 #include "base/clock.h"
+#include "sqlite_fixture.h"
 
 /* ---- many at once ---------------------------------------------------------------- */
 
