@@ -32,7 +32,7 @@
 	"  WHERE current_setting('synchronous_commit') = 'off';"                           \
 	"SET client_min_messages = error; SET plan_cache_mode = force_generic_plan;"       \
 	"SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;" \
-	"SET enable_material = off; SET enable_bitmapscan = off;"                          \
+	"SET enable_material = off;"                                                       \
 	"SET max_parallel_workers_per_gather = 0;"                                         \
 	"SET jit = off; SET cursor_tuple_fraction = 1;"                                    \
 	"SET default_transaction_read_only = on;"                                          \
