@@ -342,6 +342,22 @@ channel_extra(struct arena *a, struct str tags)
 	return arena_printf(a, "{\"filter_tags\":%.*s}", STR_ARG(tags));
 }
 
+bool
+channel_last_messages(struct db *db, const int64_t *nos, size_t n, int64_t *out, struct err *e)
+{
+	struct col cols[] = {COL_INTS(nos)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	if (n == 0)
+		return true;
+	if (!db_query(db, SQL_CHANNEL_LAST_MESSAGES, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (rows_next(&r))
+		out[row_int(&r, 0)] = row_time(&r, 1);
+	return rows_end(&r, e);
+}
+
 /* ---- making ------------------------------------------------------------------------- */
 
 bool

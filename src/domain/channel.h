@@ -231,3 +231,6 @@ bool channel_last_message_at(
 /* How many messages it has, at most CHANNEL_MAX_MESSAGE_COUNT. */
 bool channel_message_count(
 	struct db *, const struct channel *, int64_t *out, struct err *e) MUST_USE;
+/* Of many, whatever was cut off: out[i] belongs to nos[i]. */
+bool channel_last_messages(
+	struct db *, const int64_t *nos, size_t n, int64_t *out, struct err *e) MUST_USE;

@@ -311,22 +311,6 @@ cmp_sortable(const void *a, const void *b)
 
 /* ---- the query --------------------------------------------------------------------------- */
 
-static bool
-last_messages(struct db *db, const int64_t *nos, size_t n, int64_t *out, struct err *e)
-{
-	struct col cols[] = {COL_INTS(nos)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
-	struct rows r;
-
-	if (n == 0)
-		return true;
-	if (!db_query(db, SQL_CHANNEL_LAST_MESSAGES, NO_ARGS, &bulk, &r, e))
-		return false;
-	while (rows_next(&r))
-		out[row_int(&r, 0)] = row_time(&r, 1);
-	return rows_end(&r, e);
-}
-
 struct query {
 	const struct channel_query *ask;
 	struct db *db;
@@ -434,7 +418,7 @@ consider_slice(struct query *q, int64_t *nos, size_t n, struct err *e)
 	looks = arena_array(a, found + 1, sizeof(*looks));
 	for (size_t i = 0; i < found; i++)
 		nos[i] = channels[i].no;
-	if (!last_messages(q->db, nos, found, last, e) ||
+	if (!channel_last_messages(q->db, nos, found, last, e) ||
 		(q->ask->viewer != 0 && !channel_member_in_many(q->db, a, channels, found,
 						q->ask->viewer, mine, e)))
 		return false;

@@ -5,8 +5,10 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/jr.h"
+#include "domain/channel_filter.h"
 #include "domain/filter.h"
 #include "domain/page.h"
+#include "domain/segment_cids.h"
 #include "domain/segment_impl.h"
 #include "domain/uidset.h"
 #include "domain/user.h"
@@ -100,8 +102,11 @@ check_lengths(const struct segment_change *c, struct err *e)
 }
 
 static bool
-check_filter(struct db *db, struct arena *a, const json_t *filter, struct err *e)
+check_filter(
+	struct db *db, struct arena *a, struct str type, const json_t *filter, struct err *e)
 {
+	struct match *compiled;
+
 	if (filter == NULL)
 		return true;
 	if (!json_is_object(filter))
@@ -110,6 +115,8 @@ check_filter(struct db *db, struct arena *a, const json_t *filter, struct err *e
 	if (json_object_size(filter) == 0)
 		return fail(e, ERR_INPUT,
 			"filter: expected at least one condition; all_users aims at everybody");
+	if (str_is(type, "channel"))
+		return match_compile(db, a, filter, &channel_schema, &compiled, e);
 	return filter_check(db, a, filter, &user_filter, e);
 }
 
@@ -131,9 +138,6 @@ check_kind(const struct segment_change *c, struct err *e)
 	if (c->all_sender_channels && !channels)
 		return fail(e, ERR_INPUT,
 			"all_sender_channels: only for segments of type \"channel\"");
-	if (channels)
-		return fail(e, ERR_INPUT,
-			"type: channel segments are planned for a later release; use \"user\"");
 	return true;
 }
 
@@ -172,7 +176,8 @@ segment_create(struct db *db, struct arena *a, const struct segment_change *c,
 	char uuid[ID_UUID_LEN];
 	int64_t now = clock_now_us();
 
-	if (!check_lengths(c, e) || !check_kind(c, e) || !check_filter(db, a, c->filter, e))
+	if (!check_lengths(c, e) || !check_kind(c, e) ||
+		!check_filter(db, a, c->type, c->filter, e))
 		return false;
 	id_uuid4(uuid);
 	*out = (struct segment){
@@ -187,7 +192,8 @@ segment_create(struct db *db, struct arena *a, const struct segment_change *c,
 		.updated_at = now,
 		.deleted_at = NO_TIME,
 	};
-	out->size_due = !segment_is_list(out);
+	/* Whose channels they are is known only in a campaign. */
+	out->size_due = !segment_is_list(out) && !out->all_sender_channels;
 	return db_write(db, insert_in, out, e);
 }
 
@@ -222,6 +228,10 @@ check_refilter(const struct segment *s, struct err *e)
 	if (s->all_users)
 		return fail(e, ERR_INPUT, "filter: segment %.*s is made of all users",
 			STR_ARG(s->id));
+	if (s->all_sender_channels)
+		return fail(e, ERR_INPUT,
+			"filter: segment %.*s is made of all channels of the sender",
+			STR_ARG(s->id));
 	if (segment_is_list(s) && s->size > 0)
 		return fail(e, ERR_INPUT, "filter: segment %.*s is a list of %lld targets",
 			STR_ARG(s->id), (long long)s->size);
@@ -237,7 +247,8 @@ update_in(struct db *w, void *arg, struct err *e)
 
 	if (!(c->filter != NULL ? segment_get_to_change : segment_get)(w, u->a, u->id, s, e))
 		return false;
-	if (c->filter != NULL && !check_refilter(s, e))
+	if (c->filter != NULL &&
+		(!check_filter(w, u->a, s->type, c->filter, e) || !check_refilter(s, e)))
 		return false;
 	if (c->name.p != NULL)
 		s->name = c->name;
@@ -260,8 +271,7 @@ segment_update(struct db *db, struct arena *a, struct str id, const struct segme
 {
 	struct update u = {a, id, c, out};
 
-	return check_lengths(c, e) && check_filter(db, a, c->filter, e) &&
-	       db_write(db, update_in, &u, e);
+	return check_lengths(c, e) && db_write(db, update_in, &u, e);
 }
 
 static bool
@@ -270,9 +280,11 @@ delete_in(struct db *w, void *arg, struct err *e)
 	struct update *u = arg;
 	struct segment s;
 
-	return segment_get_to_change(w, u->a, u->id, &s, e) && uidset_clear(w, s.no, e) &&
-	       db_exec(w, SQL_SEGMENT_DELETE, ARGS(V_INT(s.no), V_TIME(clock_now_us())),
-		       NO_BULK, NULL, e);
+	if (!segment_get_to_change(w, u->a, u->id, &s, e) || !uidset_clear(w, s.no, e))
+		return false;
+	s.size_due = segment_is_of_channels(&s) && segment_is_list(&s);
+	return db_exec(w, SQL_SEGMENT_DELETE,
+		ARGS(V_INT(s.no), V_TIME(clock_now_us()), V_INT(s.size_due)), NO_BULK, NULL, e);
 }
 
 bool
@@ -402,8 +414,13 @@ segment_size_refresh(struct db *db, struct arena *a, int64_t no, struct err *e)
 
 	if (!get_one(db, a, SQL_SEGMENT_BY_NO, V_INT(no), &s, &found, e))
 		return false;
-	if (!found || !s.size_due || s.deleted_at != NO_TIME || segment_is_list(&s))
+	if (!found || !s.size_due)
 		return true;
+	if (s.deleted_at != NO_TIME)
+		return segment_cids_sweep(db, no, e) && db_write(db, store_size_in, &s, e);
+	if (segment_is_of_channels(&s))
+		return segment_count_channels(db, a, &s, &s.size, e) &&
+		       db_write(db, store_size_in, &s, e);
 	if (!query_members(db, a, &s, "COUNT(*)", &rows, e))
 		return false;
 	if (rows_next(&rows))

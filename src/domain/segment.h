@@ -1,5 +1,6 @@
-/* segment – named sets of users that a campaign can aim at: a list of targets, a filter, or
- * all users (api.md §2.5). */
+/* segment – named sets of users, or of channels, that a campaign can aim at: a list of targets,
+ * a filter, all users, or all channels of the sender (api.md §2.5).  What only segments of
+ * channels do is in segment_cids.h. */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>
@@ -25,9 +26,9 @@ struct page_links;
 
 /* A segment's row; strings in the arena of the call that loaded it. */
 struct segment {
-	int64_t no; /* also the number of its set of targets (domain/uidset.h) */
+	int64_t no; /* also the number of its set of users (domain/uidset.h) */
 	struct str id;
-	struct str type; /* "user" */
+	struct str type; /* "user" or "channel" */
 	struct str name, description;
 	struct str filter; /* JSON object; p == NULL: unset */
 	bool all_users, all_sender_channels;
@@ -41,6 +42,12 @@ static inline bool
 segment_is_list(const struct segment *s)
 {
 	return s->filter.p == NULL && !s->all_users && !s->all_sender_channels;
+}
+
+static inline bool
+segment_is_of_channels(const struct segment *s)
+{
+	return str_is(s->type, "channel");
 }
 
 /* What a request says of a segment. */
@@ -61,7 +68,8 @@ bool segment_get(
 /* Changes what is said and keeps the rest.  Fails: NOT_FOUND, INPUT, STORE. */
 bool segment_update(struct db *, struct arena *, struct str id, const struct segment_change *,
 	struct segment *out, struct err *) MUST_USE;
-/* The row stays, its targets go.  Fails: NOT_FOUND, STORE. */
+/* The row stays, its targets go (a list of channels piece by piece, by segment_size_refresh).
+ * Fails: NOT_FOUND, STORE. */
 bool segment_delete(struct db *, struct arena *, struct str id, struct err *) MUST_USE;
 /* A page of segments.  Fails: INPUT, STORE. */
 bool segment_query(struct db *, struct arena *, const struct app *, const struct page_ask *,
@@ -73,27 +81,28 @@ bool segment_add_targets(struct db *, struct arena *, struct str id, const struc
 	size_t n, struct err *) MUST_USE;
 bool segment_remove_targets(struct db *, struct arena *, struct str id, const struct str *ids,
 	size_t n, struct err *) MUST_USE;
-/* Fails: NOT_FOUND (segment, or target not in it), STORE. */
+/* Fails: NOT_FOUND (segment, or target not in it), INPUT (all_sender_channels), STORE. */
 bool segment_has_target(
 	struct db *, struct arena *, struct str id, struct str target, struct err *) MUST_USE;
 
 struct segment_target {
 	struct str id;
-	int64_t created_at; /* of the chunk it was put into, or of the dynamic segment */
+	int64_t created_at; /* of a cid, of the chunk a user was put into, or of the dynamic
+			     * segment */
 };
 /* A page of targets by id.  Fails: NOT_FOUND, INPUT, STORE. */
 bool segment_query_targets(struct db *, struct arena *, const struct app *, struct str id,
 	const struct page_ask *, struct segment_target **out, size_t *n, struct page_links *,
 	struct err *) MUST_USE;
 
-/* ORs the uids of the segment's members at this moment into ${out}; nothing for a deleted
- * segment.  A list contributes all its targets, users or not; the others only users that
- * exist and are not deactivated.  Fails: STORE. */
+/* ORs the uids of the members of a segment of users at this moment into ${out}; nothing for a
+ * deleted segment.  A list contributes all its targets, users or not; the others only users
+ * that exist and are not deactivated.  Fails: STORE. */
 bool segment_load(struct db *, struct arena *, const struct segment *, struct bitset *out,
 	struct err *) MUST_USE;
 
-/* A segment whose size is to be counted.  Fails: STORE. */
+/* A segment whose size is to be counted, or whose list is to be swept away. */
 bool segment_size_due(struct db *, int64_t *no, bool *found, struct err *) MUST_USE;
-/* Counts the members of a filter or all_users segment and stores the number, unless the
+/* Counts what a filter or all_users segment is made of and stores the number, unless the
  * segment was changed meanwhile: then it stays due.  Fails: STORE. */
 bool segment_size_refresh(struct db *, struct arena *, int64_t no, struct err *) MUST_USE;

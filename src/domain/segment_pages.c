@@ -4,7 +4,8 @@
  * set is gathered whole, sorted and cut; else the index of ids is walked from the page's
  * position, and each user tested for membership.  What is expected to cost less is taken:
  * gathering costs the set's size, walking the page divided by the set's density.  Members
- * whose ids lie together make that estimate wrong, so a walk gives up in time and gathers. */
+ * whose ids lie together make that estimate wrong, so a walk gives up in time and gathers.
+ * Lists of channels stand in the order of the wire: segment_cids.c reads them off. */
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -39,17 +40,6 @@ static const struct filter_schema schema = {
 };
 
 /* ---- which ids a filter lets through --------------------------------------------- */
-
-/* Conditions on target_id: joined by AND they are a range and a list, where a walk can begin
- * and end; the others are tested for each id. */
-struct range {
-	struct str low, high; /* p == NULL: open */
-	bool low_excluded, high_excluded;
-	bool listed;      /* only ids of the list */
-	struct str *list; /* sorted, each once */
-	size_t nlist;
-	const json_t *rest; /* a filter that must let the id through, too; NULL: none */
-};
 
 static bool
 is_in(struct str id, const json_t *list)
@@ -104,8 +94,8 @@ passes(const json_t *filter, struct str id)
 	return true;
 }
 
-static bool
-range_has(const struct range *r, struct str id)
+bool
+segment_range_has(const struct segment_range *r, struct str id)
 {
 	int low = r->low.p == NULL ? 1 : str_cmp(id, r->low);
 	int high = r->high.p == NULL ? -1 : str_cmp(id, r->high);
@@ -116,7 +106,7 @@ range_has(const struct range *r, struct str id)
 }
 
 static void
-raise_low(struct range *r, struct str id, bool excluded)
+raise_low(struct segment_range *r, struct str id, bool excluded)
 {
 	int c = r->low.p == NULL ? 1 : str_cmp(id, r->low);
 
@@ -129,7 +119,7 @@ raise_low(struct range *r, struct str id, bool excluded)
 }
 
 static void
-lower_high(struct range *r, struct str id, bool excluded)
+lower_high(struct segment_range *r, struct str id, bool excluded)
 {
 	int c = r->high.p == NULL ? -1 : str_cmp(id, r->high);
 
@@ -142,7 +132,7 @@ lower_high(struct range *r, struct str id, bool excluded)
 }
 
 static void
-only_listed(struct range *r, struct str *ids, size_t n)
+only_listed(struct segment_range *r, struct str *ids, size_t n)
 {
 	size_t kept = 0;
 
@@ -162,7 +152,7 @@ only_listed(struct range *r, struct str *ids, size_t n)
 
 /* The filter was checked against the schema: operators and types are known to be right. */
 static void
-narrow_by(struct arena *a, const char *op, const json_t *v, struct range *r)
+narrow_by(struct arena *a, const char *op, const json_t *v, struct segment_range *r)
 {
 	struct str *ids;
 	size_t n = json_is_array(v) ? json_array_size(v) : 1;
@@ -181,7 +171,7 @@ narrow_by(struct arena *a, const char *op, const json_t *v, struct range *r)
 
 /* ${part} of the whole filter: conditions and $and narrow the range, $or and $nor cannot. */
 static void
-narrow(struct arena *a, const json_t *whole, const json_t *part, struct range *r)
+narrow(struct arena *a, const json_t *whole, const json_t *part, struct segment_range *r)
 {
 	json_t *tree = (json_t *)part, *v, *inner;
 	const char *key, *op;
@@ -203,26 +193,11 @@ narrow(struct arena *a, const json_t *whole, const json_t *part, struct range *r
 
 /* ---- the three ways to a page ---------------------------------------------------- */
 
-struct found {
-	struct str id;
-	int64_t uid;
-};
-
-struct search {
-	struct db *db;
-	struct arena *a;
-	const struct segment *segment;
-	struct range range;
-	bool descending;
-	size_t want;
-	struct found *found; /* up to want, in the order asked for */
-	size_t n;
-};
-
 static int
 compare_found(const void *a, const void *b)
 {
-	return str_cmp(((const struct found *)a)->id, ((const struct found *)b)->id);
+	return str_cmp(
+		((const struct segment_found *)a)->id, ((const struct segment_found *)b)->id);
 }
 
 static int
@@ -231,8 +206,8 @@ compare_found_back(const void *a, const void *b)
 	return compare_found(b, a);
 }
 
-static void
-sort_and_cut(struct search *s, size_t n)
+void
+segment_search_cut(struct segment_search *s, size_t n)
 {
 	qsort(s->found, n, sizeof(*s->found),
 		s->descending ? compare_found_back : compare_found);
@@ -240,7 +215,8 @@ sort_and_cut(struct search *s, size_t n)
 }
 
 static bool
-has_member(struct search *s, const struct bitset *set, int64_t uid, bool *out, struct err *e)
+has_member(struct segment_search *s, const struct bitset *set, int64_t uid, bool *out,
+	struct err *e)
 {
 	if (set == NULL)
 		return uidset_has(s->db, s->segment->no, uid, out, e);
@@ -249,9 +225,9 @@ has_member(struct search *s, const struct bitset *set, int64_t uid, bool *out, s
 }
 
 static bool
-look_up_in(struct search *s, const struct bitset *set, struct err *e)
+look_up_in(struct segment_search *s, const struct bitset *set, struct err *e)
 {
-	const struct range *r = &s->range;
+	const struct segment_range *r = &s->range;
 	int64_t *uids = arena_array(s->a, r->nlist, sizeof(*uids));
 	size_t n = 0;
 	bool has;
@@ -260,19 +236,20 @@ look_up_in(struct search *s, const struct bitset *set, struct err *e)
 	if (!user_resolve(s->db, s->a, r->list, r->nlist, uids, e))
 		return false;
 	for (size_t i = 0; i < r->nlist; i++) {
-		if (uids[i] == 0 || !range_has(r, r->list[i]))
+		if (uids[i] == 0 || !segment_range_has(r, r->list[i]))
 			continue;
 		if (!has_member(s, set, uids[i], &has, e))
 			return false;
 		if (has)
-			s->found[n++] = (struct found){r->list[i], uids[i]};
+			s->found[n++] =
+				(struct segment_found){.id = r->list[i], .uid = uids[i]};
 	}
-	sort_and_cut(s, n);
+	segment_search_cut(s, n);
 	return true;
 }
 
 static bool
-look_up(struct search *s, struct err *e)
+look_up(struct segment_search *s, struct err *e)
 {
 	struct bitset set;
 	bool ok;
@@ -295,7 +272,7 @@ struct gathering {
 };
 
 static bool
-is_behind(const struct search *s, const struct gathering *g, struct str id)
+is_behind(const struct segment_search *s, const struct gathering *g, struct str id)
 {
 	int c = g->last.p == NULL ? 0 : str_cmp(id, g->last);
 
@@ -304,11 +281,11 @@ is_behind(const struct search *s, const struct gathering *g, struct str id)
 
 /* Keeps the first page only. */
 static void
-keep_best(struct search *s, struct gathering *g)
+keep_best(struct segment_search *s, struct gathering *g)
 {
 	struct arena *into = &g->names[1 - g->at];
 
-	sort_and_cut(s, g->kept);
+	segment_search_cut(s, g->kept);
 	g->kept = s->n;
 	for (size_t i = 0; i < g->kept; i++)
 		s->found[i].id = arena_dup(into, s->found[i].id);
@@ -319,8 +296,8 @@ keep_best(struct search *s, struct gathering *g)
 
 /* Names the uids of one block and keeps those inside the range. */
 static bool
-gather_block(
-	struct search *s, struct gathering *g, const int64_t *uids, size_t n, struct err *e)
+gather_block(struct segment_search *s, struct gathering *g, const int64_t *uids, size_t n,
+	struct err *e)
 {
 	struct col col = COL_INTS(uids);
 	struct bulk bulk = {&col, 1, n};
@@ -331,9 +308,10 @@ gather_block(
 	while (rows_next(&rows)) {
 		struct str id = row_str(&rows, 1);
 
-		if (range_has(&s->range, id) && !is_behind(s, g, id))
-			s->found[g->kept++] = (struct found){
-				arena_dup(&g->names[g->at], id), uids[row_int(&rows, 0)]};
+		if (segment_range_has(&s->range, id) && !is_behind(s, g, id))
+			s->found[g->kept++] =
+				(struct segment_found){.id = arena_dup(&g->names[g->at], id),
+					.uid = uids[row_int(&rows, 0)]};
 	}
 	if (g->kept > GATHER_PAGES * s->want)
 		keep_best(s, g);
@@ -341,7 +319,8 @@ gather_block(
 }
 
 static bool
-gather_all(struct search *s, struct gathering *g, const struct bitset *set, struct err *e)
+gather_all(
+	struct segment_search *s, struct gathering *g, const struct bitset *set, struct err *e)
 {
 	int64_t uids[GATHER_BLOCK], uid = bitset_next(set, 0);
 	size_t n = 0;
@@ -356,14 +335,14 @@ gather_all(struct search *s, struct gathering *g, const struct bitset *set, stru
 			return false;
 		n = 0;
 	}
-	sort_and_cut(s, g->kept);
+	segment_search_cut(s, g->kept);
 	for (size_t i = 0; i < s->n; i++)
 		s->found[i].id = arena_dup(s->a, s->found[i].id);
 	return true;
 }
 
 static bool
-gather(struct search *s, const struct bitset *set, struct err *e)
+gather(struct segment_search *s, const struct bitset *set, struct err *e)
 {
 	struct gathering g = {.at = 0};
 	bool ok;
@@ -378,9 +357,10 @@ gather(struct search *s, const struct bitset *set, struct err *e)
 
 /* At most ${patience} steps; *done: the page was found. */
 static bool
-walk(struct search *s, const struct bitset *set, double patience, bool *done, struct err *e)
+walk(struct segment_search *s, const struct bitset *set, double patience, bool *done,
+	struct err *e)
 {
-	const struct range *r = &s->range;
+	const struct segment_range *r = &s->range;
 	enum sql_id statement = s->descending ? SQL_SEGMENT_WALK_DOWN : SQL_SEGMENT_WALK_UP;
 	struct str low = r->low.p == NULL ? STR("") : r->low;
 	struct str high = r->high.p == NULL ? STR(ABOVE_ALL_IDS) : r->high;
@@ -396,9 +376,10 @@ walk(struct search *s, const struct bitset *set, double patience, bool *done, st
 		*done = patience-- > 0;
 		if (!*done)
 			break;
-		if (!bitset_has(set, uid) || !range_has(r, row_str(&rows, 1)))
+		if (!bitset_has(set, uid) || !segment_range_has(r, row_str(&rows, 1)))
 			continue;
-		s->found[s->n++] = (struct found){arena_dup(s->a, row_str(&rows, 1)), uid};
+		s->found[s->n++] = (struct segment_found){
+			.id = arena_dup(s->a, row_str(&rows, 1)), .uid = uid};
 	}
 	return rows_end(&rows, e);
 }
@@ -406,7 +387,7 @@ walk(struct search *s, const struct bitset *set, double patience, bool *done, st
 /* The cheaper way first.  A walk along the whole index need not give up when gathering
  * costs as much. */
 static bool
-walk_or_gather(struct search *s, const struct bitset *set, int64_t users, struct err *e)
+walk_or_gather(struct segment_search *s, const struct bitset *set, int64_t users, struct err *e)
 {
 	double size = (double)bitset_count(set), gathering = size * GATHER_COST;
 	double steps = size == 0 ? 0 : (double)s->want * (double)users / size;
@@ -426,7 +407,7 @@ walk_or_gather(struct search *s, const struct bitset *set, int64_t users, struct
 }
 
 static bool
-search_list(struct search *s, struct err *e)
+search_list(struct segment_search *s, struct err *e)
 {
 	struct bitset set;
 	int64_t users = 0;
@@ -466,7 +447,7 @@ compare_chunks(const void *a, const void *b)
 }
 
 static bool
-load_chunk_times(struct search *s, struct chunk_time **out, size_t *n, struct err *e)
+load_chunk_times(struct segment_search *s, struct chunk_time **out, size_t *n, struct err *e)
 {
 	int64_t first = s->segment->no << KEY_CHUNK_BITS;
 	struct buf times;
@@ -490,13 +471,19 @@ load_chunk_times(struct search *s, struct chunk_time **out, size_t *n, struct er
 }
 
 static bool
-fill_targets(struct search *s, struct targets *t, struct err *e)
+fill_targets(struct segment_search *s, struct targets *t, struct err *e)
 {
 	struct chunk_time *times;
 	size_t ntimes;
 
 	t->out = arena_array(s->a, s->n, sizeof(*t->out));
 	t->n = s->n;
+	if (segment_is_of_channels(s->segment)) {
+		for (size_t i = 0; i < s->n; i++)
+			t->out[i] =
+				(struct segment_target){s->found[i].id, s->found[i].created_at};
+		return true;
+	}
 	if (s->n == 0)
 		return true;
 	if (!load_chunk_times(s, &times, &ntimes, e))
@@ -560,10 +547,10 @@ make_cursor(struct arena *a, const struct app *app, struct str scope,
 }
 
 static void
-reverse(struct found *found, size_t n)
+reverse(struct segment_found *found, size_t n)
 {
 	for (size_t i = 0; i < n / 2; i++) {
-		struct found swap = found[i];
+		struct segment_found swap = found[i];
 
 		found[i] = found[n - 1 - i];
 		found[n - 1 - i] = swap;
@@ -571,7 +558,7 @@ reverse(struct found *found, size_t n)
 }
 
 static bool
-query_list(struct search *s, const struct app *app, const struct page_ask *ask,
+query_list(struct segment_search *s, const struct app *app, const struct page_ask *ask,
 	struct targets *t, struct page_links *links, struct err *e)
 {
 	struct str scope = s->segment->id;
@@ -589,7 +576,7 @@ query_list(struct search *s, const struct app *app, const struct page_ask *ask,
 	else if (pos.id.p != NULL)
 		raise_low(&s->range, pos.id, true);
 	s->want = (size_t)ask->limit + 1;
-	if (!search_list(s, e))
+	if (!(segment_is_of_channels(s->segment) ? segment_search_cids : search_list)(s, e))
 		return false;
 	more = s->n == s->want;
 	s->n = MIN_OF(s->n, (size_t)ask->limit);
@@ -649,12 +636,13 @@ segment_query_targets(struct db *db, struct arena *a, const struct app *app, str
 {
 	struct segment s;
 	struct targets t = {.a = a, .segment = &s};
-	struct search search = {.db = db, .a = a, .segment = &s};
+	struct segment_search search = {.db = db, .a = a, .segment = &s};
 
 	if (!segment_get(db, a, id, &s, e))
 		return false;
-	if (segment_is_list(&s) ? !query_list(&search, app, ask, &t, links, e)
-				: !query_dynamic(db, app, ask, &t, links, e))
+	if (segment_is_list(&s) || segment_is_of_channels(&s)
+			? !query_list(&search, app, ask, &t, links, e)
+			: !query_dynamic(db, app, ask, &t, links, e))
 		return false;
 	*out = t.out;
 	*n = t.n;

@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "domain/filter.h"
 #include "domain/segment.h"
+#include "domain/segment_cids.h"
 #include "domain/segment_impl.h"
 #include "domain/uidset.h"
 #include "domain/user.h"
@@ -26,7 +27,10 @@ get_list(struct db *db, struct arena *a, struct str id, struct segment *s, struc
 	if (!segment_is_list(s))
 		return fail(e, ERR_INPUT,
 			"target_ids: segment %.*s is made of %s and takes no targets",
-			STR_ARG(id), s->all_users ? "all users" : "a filter");
+			STR_ARG(id),
+			s->all_users             ? "all users"
+			: s->all_sender_channels ? "all channels of the sender"
+						 : "a filter");
 	return true;
 }
 
@@ -39,6 +43,30 @@ grow(struct db *w, const struct segment *s, int64_t by, struct err *e)
 				  ARGS(V_INT(s->no), V_INT(by), V_TIME(now)), NO_BULK, NULL, e);
 }
 
+/* Targets need not exist, but they must be what could. */
+static bool
+check_ids(const struct segment *s, const struct change *c, struct err *e)
+{
+	bool channels = segment_is_of_channels(s);
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct str shown = str_clip(c->ids[i], 64);
+
+		if (channels ? segment_cid_valid(c->ids[i]) : id_user_valid(c->ids[i]))
+			continue;
+		if (channels)
+			return fail(e, ERR_INPUT,
+				"target_ids[%zu]: \"%.*s\" is no cid (type:id, each 1 to 64 of "
+				"A-Z a-z 0-9 _ -)",
+				i, STR_ARG(shown));
+		return fail(e, ERR_INPUT,
+			"target_ids[%zu]: \"%.*s\" is no user id (1 to 255 of A-Z a-z 0-9 "
+			"@ _ -)",
+			i, STR_ARG(shown));
+	}
+	return true;
+}
+
 static bool
 add_in(struct db *w, void *arg, struct err *e)
 {
@@ -47,8 +75,12 @@ add_in(struct db *w, void *arg, struct err *e)
 	struct segment s;
 	int64_t added = 0;
 
-	return get_list(w, c->a, c->id, &s, e) &&
-	       user_mention(w, c->a, c->ids, c->n, uids, e) &&
+	if (!get_list(w, c->a, c->id, &s, e) || !check_ids(&s, c, e))
+		return false;
+	if (segment_is_of_channels(&s))
+		return segment_cids_add(w, c->a, s.no, c->ids, c->n, &added, e) &&
+		       grow(w, &s, added, e);
+	return user_mention(w, c->a, c->ids, c->n, uids, e) &&
 	       uidset_add(w, c->a, s.no, uids, c->n, clock_now_us(), &added, e) &&
 	       grow(w, &s, added, e);
 }
@@ -62,7 +94,12 @@ remove_in(struct db *w, void *arg, struct err *e)
 	int64_t removed = 0;
 	size_t known = 0;
 
-	if (!get_list(w, c->a, c->id, &s, e) || !user_resolve(w, c->a, c->ids, c->n, uids, e))
+	if (!get_list(w, c->a, c->id, &s, e))
+		return false;
+	if (segment_is_of_channels(&s))
+		return segment_cids_remove(w, c->a, s.no, c->ids, c->n, &removed, e) &&
+		       grow(w, &s, -removed, e);
+	if (!user_resolve(w, c->a, c->ids, c->n, uids, e))
 		return false;
 	for (size_t i = 0; i < c->n; i++)
 		if (uids[i] != 0)
@@ -86,19 +123,7 @@ segment_add_targets(struct db *db, struct arena *a, struct str id, const struct 
 {
 	struct change c = {a, id, ids, n};
 
-	if (!check_count(n, e))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct str shown = str_clip(ids[i], 64);
-
-		if (!id_user_valid(ids[i]))
-			return fail(e, ERR_INPUT,
-				"target_ids[%zu]: \"%.*s\" is no user id (1 to 255 of A-Z a-z "
-				"0-9 "
-				"@ _ -)",
-				i, STR_ARG(shown));
-	}
-	return db_write(db, add_in, &c, e);
+	return check_count(n, e) && db_write(db, add_in, &c, e);
 }
 
 bool
@@ -132,23 +157,33 @@ is_found_by(struct db *db, struct arena *a, const struct segment *s, int64_t uid
 	return rows_end(&rows, e);
 }
 
+static bool
+has_user(struct db *db, struct arena *a, const struct segment *s, struct str id, bool *out,
+	struct err *e)
+{
+	int64_t uid = 0;
+
+	*out = false;
+	if (!user_resolve(db, a, &id, 1, &uid, e))
+		return false;
+	if (uid == 0)
+		return true;
+	return segment_is_list(s) ? uidset_has(db, s->no, uid, out, e)
+				  : is_found_by(db, a, s, uid, out, e);
+}
+
 bool
 segment_has_target(
 	struct db *db, struct arena *a, struct str id, struct str target, struct err *e)
 {
 	struct segment s;
-	int64_t uid = 0;
 	bool has = false;
 
-	if (!segment_get(db, a, id, &s, e) || !user_resolve(db, a, &target, 1, &uid, e))
+	if (!segment_get(db, a, id, &s, e))
 		return false;
-	if (uid != 0) {
-		bool ok = segment_is_list(&s) ? uidset_has(db, s.no, uid, &has, e)
-					      : is_found_by(db, a, &s, uid, &has, e);
-
-		if (!ok)
-			return false;
-	}
+	if (!(segment_is_of_channels(&s) ? segment_has_cid : has_user)(
+		    db, a, &s, target, &has, e))
+		return false;
 	if (!has)
 		return fail(e, ERR_NOT_FOUND,
 			"target with id %.*s doesn't exist in segment %.*s", STR_ARG(target),

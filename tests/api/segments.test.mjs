@@ -1,4 +1,5 @@
-/* segments – the nine endpoints of api.md §2.5 in both dialects (user segments). */
+/* segments – the nine endpoints of api.md §2.5 in both dialects, of users; those of
+ * channels: channel_segments.test.mjs. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
@@ -94,10 +95,8 @@ describe('create', () => {
 			{ type: 'user', all_users: true, all_sender_channels: true }), 400, 4);
 		assertOk(await api.post('/segments', { type: 'user', filter, all_users: false }), 201);
 	});
-	test('type channel: taken, or refused with 400 while it is not built', async () => {
-		const answer = await api.post('/segments', { id: 'chan', type: 'channel' });
-		if (answer.status !== 201)
-			assertError(answer, 400, 4, /channel/);
+	test('an unknown type: 400 code 4', async () => {
+		assertError(await api.post('/segments', { type: 'channels' }), 400, 4, /type/);
 	});
 	test('all_users on channels, all_sender_channels on users: 400 code 4', async () => {
 		assertError(await api.post('/segments', { type: 'channel', all_users: true }), 400, 4);

@@ -26,8 +26,9 @@ UPDATE segments SET size = size + $2, updated_at = $3 WHERE no = $1
 -- name: segment_set_size
 UPDATE segments SET size = $2, size_due = 0 WHERE no = $1 AND updated_at = $3
 
+-- size_due: its list is still to be swept away.
 -- name: segment_delete
-UPDATE segments SET deleted_at = $2, updated_at = $2, size_due = 0 WHERE no = $1
+UPDATE segments SET deleted_at = $2, updated_at = $2, size_due = $3 WHERE no = $1
 
 -- The first that waits to be counted and that nobody is counting.
 -- name: segment_size_due

@@ -83,7 +83,7 @@ create_refuses(void **state)
 		const char *text;
 	} cases[] = {
 		{{.type = STR("users")}, "type: expected"},
-		{{.type = STR("channel")}, "type: channel segments are planned"},
+		{{.type = STR("channel"), .filter = empty}, "filter: expected at least one"},
 		{{.type = STR("channel"), .all_users = true}, "all_users: only for"},
 		{{.type = STR("user"), .all_sender_channels = true},
 			"all_sender_channels: only"},

@@ -21,6 +21,7 @@ static const struct {
 	{SQL_PUSH_PROVIDER_COUNT, "there are 25 at most"},
 	{SQL_PUSH_PROVIDER_LIST, "the same"},
 	{SQL_SEGMENT_ALL_USERS, "all users are what is asked for"},
+	{SQL_SCAN_ORIGINS, "once per campaign to all channels of its sender"},
 };
 
 struct world {
