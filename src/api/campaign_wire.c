@@ -45,7 +45,7 @@ wire_stats(struct req *r, const struct campaign *c)
 	jw_ki64(w, "channels_created", c->channels_created);
 	jw_ki64(w, "stats_messages_sent", t->sent);
 	jw_ki64(w, "messages_sent", t->sent);
-	jw_ki64(w, "stats_users_sent", t->sent);
+	jw_ki64(w, "stats_users_sent", c->users_sent);
 	jw_ki64(w, "stats_users_read", c->users_read);
 	req_ktime(r, "stats_started_at", c->started_at);
 	req_ktime(r, "started_at", c->started_at);

@@ -8,10 +8,12 @@
 #include "domain/bitset.h"
 #include "domain/capacity.h"
 #include "domain/channel.h"
+#include "domain/channel_audience.h"
 #include "domain/channel_type.h"
 #include "domain/content.h"
 #include "domain/outcome.h"
 #include "domain/poll.h"
+#include "domain/reach.h"
 #include "domain/segment.h"
 #include "domain/settings.h"
 #include "domain/uidset.h"
@@ -89,6 +91,18 @@ load_tallies(struct db *db, struct arena *a, struct campaign *c, struct err *e)
 	return rows_end(&r, e);
 }
 
+static bool
+load_reach(struct db *db, struct campaign *c, struct err *e)
+{
+	struct reach reach;
+
+	if (!reach_get(db, c->no, &reach, e))
+		return false;
+	c->to_channels = reach.reach_set != 0;
+	c->users_sent = c->to_channels ? reach.users_sent : c->tallies.sent;
+	return true;
+}
+
 struct load {
 	struct arena *a;
 	enum sql_id sql;
@@ -109,7 +123,8 @@ load_tx(struct db *db, void *arg, struct err *e)
 	if (*l->found)
 		from_row(&r, l->a, l->out);
 	return rows_end(&r, e) && (!*l->found || (load_segment_ids(db, l->a, l->out, e) &&
-							 load_tallies(db, l->a, l->out, e)));
+							 load_tallies(db, l->a, l->out, e) &&
+							 load_reach(db, l->out, e)));
 }
 
 /* One snapshot for the row and its tallies. */
@@ -201,9 +216,9 @@ check(struct db *db, struct arena *a, const struct campaign_edit *d, struct camp
 	struct err *e)
 {
 	struct content content;
-	struct segment segment;
 	struct user sender;
 	bool has_users = d->has_users ? d->nusers > 0 : c->user_set != 0;
+	bool to_channels;
 
 	if (d->sender_id.p == NULL && c->sender == 0)
 		return fail(e, ERR_INPUT, "sender_id: is required");
@@ -211,7 +226,10 @@ check(struct db *db, struct arena *a, const struct campaign_edit *d, struct camp
 		return fail(e, ERR_INPUT, "message_template: is required");
 	if (has_users && c->nsegments > 0)
 		return fail(e, ERR_INPUT, "segment_ids: cannot be used together with user_ids");
-	if (c->create_channels && c->channel_template.p == NULL)
+	if (!campaign_is_to_channels(db, a, c, true, &to_channels, e))
+		return false;
+	/* Channels that are the audience exist. */
+	if (c->create_channels && c->channel_template.p == NULL && !to_channels)
 		return fail(e, ERR_INPUT,
 			"channel_template: is required when create_channels is true");
 	if (!content_compile(a, c->message_template, c->channel_template, &content, e) ||
@@ -226,9 +244,6 @@ check(struct db *db, struct arena *a, const struct campaign_edit *d, struct camp
 	if (d->message_template.p != NULL && content.poll_id.p != NULL &&
 		!poll_check(db, content.poll_id, 0, e))
 		return fail(e, e->code, "message_template.poll_id: %s", e->msg);
-	for (size_t i = 0; i < c->nsegments; i++)
-		if (!segment_get(db, a, c->segment_ids[i], &segment, e))
-			return fail_in(e, "segment_ids");
 	for (size_t i = 0; i < d->nusers; i++)
 		if (!id_user_valid(d->user_ids[i]))
 			return fail(e, ERR_INPUT, "user_ids[%zu]: \"%.*s\" is not a user id", i,
@@ -380,26 +395,48 @@ check_start(
 	return true;
 }
 
+static bool
+count_users(struct db *db, struct arena *a, const struct campaign *c, int64_t *n, struct err *e)
+{
+	struct bitset audience;
+	bool ok;
+
+	bitset_init(&audience);
+	ok = campaign_audience(db, a, c, &audience, e);
+	*n = bitset_count(&audience);
+	bitset_fini(&audience);
+	return ok;
+}
+
+static bool
+count_channels(
+	struct db *db, struct arena *a, const struct campaign *c, int64_t *n, struct err *e)
+{
+	struct channel_audience audience;
+	bool ok;
+
+	channel_audience_init(&audience);
+	ok = channel_audience_load(db, a, c, &audience, e);
+	*n = audience.channels.n;
+	channel_audience_fini(&audience);
+	return ok;
+}
+
 /* Outside the transaction, which others wait for; whoever is not a draft is not counted, and
  * refused by the transaction. */
 static bool
 count_audience(struct db *db, const struct move *m, int64_t *n, struct err *e)
 {
 	struct campaign c;
-	struct bitset audience;
-	bool ok;
+	bool to_channels;
 
 	*n = 0;
 	if (!campaign_get(db, m->a, m->id, &c, e))
 		return false;
 	if (!campaign_is(&c, "draft"))
 		return true;
-	bitset_init(&audience);
-	ok = campaign_audience(db, m->a, &c, &audience, e);
-	if (ok)
-		*n = bitset_count(&audience);
-	bitset_fini(&audience);
-	return ok;
+	return campaign_is_to_channels(db, m->a, &c, false, &to_channels, e) &&
+	       (to_channels ? count_channels : count_users)(db, m->a, &c, n, e);
 }
 
 /* A type of the app's own may have been deleted since the campaign was made. */
@@ -420,12 +457,14 @@ start_tx(struct db *w, void *arg, struct err *e)
 	struct campaign *c = m->out;
 	struct capacity *capacity = m->start->capacity;
 	int64_t now = clock_now_us(), changed, begins = now;
+	bool to_channels;
 
 	if (!campaign_get(w, m->a, m->id, c, e))
 		return false;
 	if (m->start->scheduled_for != NO_TIME && m->start->scheduled_for > now)
 		begins = m->start->scheduled_for;
-	if (!check_start(c, m->start, begins, e) || !check_type_still(w, m->a, c, e))
+	if (!check_start(c, m->start, begins, e) || !check_type_still(w, m->a, c, e) ||
+		!campaign_is_to_channels(w, m->a, c, false, &to_channels, e))
 		return false;
 	c->status = begins > now ? STR("scheduled") : STR("in_progress");
 	c->scheduled_for = m->start->scheduled_for;

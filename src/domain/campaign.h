@@ -70,6 +70,8 @@ struct campaign {
 	bool planned;
 	int64_t audience, pending;
 	int64_t channels_created, users_read;
+	bool to_channels;   /* the audience is channels; false before the plan */
+	int64_t users_sent; /* of channels: the members reached */
 	struct campaign_tallies tallies;
 };
 
@@ -160,6 +162,6 @@ bool campaign_fix_team(struct db *w, struct arena *, int64_t no, const struct co
 	struct err *e) MUST_USE;
 /* True from the start to the plan: the audience is not fixed yet.  Fails: STORE. */
 bool campaign_awaits_plan(struct db *, int64_t no, bool *out, struct err *e) MUST_USE;
-/* Its audience at this moment, as uids.  Fails: STORE. */
+/* Its audience at this moment, as uids; channels: domain/channel_audience.h.  Fails: STORE. */
 bool campaign_audience(struct db *, struct arena *, const struct campaign *, struct bitset *out,
 	struct err *e) MUST_USE;

@@ -6,7 +6,9 @@
 #include "base/err.h"
 #include "base/pack.h"
 #include "domain/bitset.h"
+#include "domain/channel_set.h"
 #include "domain/claim.h"
+#include "domain/reach.h"
 #include "store/db.h"
 
 /* A plan is written in transactions of so many batches, so that API writes get their turn. */
@@ -14,14 +16,21 @@
 
 /* ---- plan ---------------------------------------------------------------------------- */
 
+/* The keys of an audience, ascending: uids, or numbers of channels. */
+struct keys {
+	const struct bitset *uids; /* NULL: of channels */
+	int64_t next_uid;          /* where the walk goes on */
+	struct channel_walk channels;
+};
+
 struct plan {
 	struct arena arena; /* one chunk of packed batches */
-	const struct bitset *audience;
+	struct keys keys;
 	const struct claim *claim; /* NULL: nobody else can be at it */
 	int64_t campaign, form, batch_size;
-	int64_t count;     /* of the audience */
+	int64_t count;     /* of keys */
+	int64_t strays;    /* targets that have none */
 	int64_t first_key; /* of the campaign's range */
-	int64_t next_uid;  /* where the walk goes on */
 	int64_t next_ord, next_seq;
 	int64_t *uids; /* room for one batch */
 	bool begun, given_up, done;
@@ -31,6 +40,19 @@ struct plan {
 	size_t nbatches;
 };
 
+/* The next key, or −1. */
+static int64_t
+next_key(struct keys *k)
+{
+	int64_t key;
+
+	if (k->uids == NULL)
+		return channel_walk_next(&k->channels);
+	key = bitset_next(k->uids, k->next_uid);
+	k->next_uid = key + 1;
+	return key;
+}
+
 /* The next batch of the walk; false at its end. */
 static bool
 pack_batch(struct plan *p)
@@ -39,14 +61,8 @@ pack_batch(struct plan *p)
 	size_t k = p->nbatches;
 	int64_t n = 0;
 
-	while (n < p->batch_size) {
-		int64_t uid = bitset_next(p->audience, p->next_uid);
-
-		if (uid < 0)
-			break;
-		p->uids[n++] = uid;
-		p->next_uid = uid + 1;
-	}
+	while (n < p->batch_size && p->next_ord + n < p->count)
+		p->uids[n++] = next_key(&p->keys);
 	if (n == 0)
 		return false;
 	buf_init(&packed, &p->arena, (size_t)n + 64);
@@ -58,6 +74,28 @@ pack_batch(struct plan *p)
 	p->nbatches++;
 	p->next_ord += n;
 	return true;
+}
+
+/* What a plan of channels has besides its batches. */
+static bool
+plan_channels(struct db *w, const struct plan *p, struct err *e)
+{
+	const int64_t outcome = OUTCOME_NO_SUCH_CHANNEL;
+	struct col cols[] = {COL_INTS(&outcome), COL_INTS(&p->strays)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 1};
+
+	return reach_begin(w, p->campaign, e) &&
+	       (p->strays == 0 ||
+		       db_exec(w, SQL_TALLY_ADD, ARGS(V_INT(p->campaign)), &bulk, NULL, e));
+}
+
+/* Gives up, and leaves nothing. */
+static bool
+drop_plan(struct db *w, const struct plan *p, struct err *e)
+{
+	return db_exec(w, SQL_BATCH_DROP_PLAN, ARGS(V_INT(p->campaign)), NO_BULK, NULL, e) &&
+	       (!p->given_up || p->strays == 0 ||
+		       db_exec(w, SQL_STRAY_CLEAR, ARGS(V_INT(p->campaign)), NO_BULK, NULL, e));
 }
 
 /* One transaction: begins the plan the first time, ends it when all is written; gives up, and
@@ -77,8 +115,7 @@ plan_tx(struct db *w, void *arg, struct err *e)
 	if (!db_get_int(w, SQL_CAMPAIGN_AWAITS_PLAN, ARGS(V_INT(p->campaign)), &no, &awaits, e))
 		return false;
 	p->given_up = !awaits;
-	if ((p->given_up || !p->begun) &&
-		!db_exec(w, SQL_BATCH_DROP_PLAN, ARGS(V_INT(p->campaign)), NO_BULK, NULL, e))
+	if ((p->given_up || !p->begun) && !drop_plan(w, p, e))
 		return false;
 	if (p->given_up)
 		return true;
@@ -89,40 +126,34 @@ plan_tx(struct db *w, void *arg, struct err *e)
 			&bulk, NULL, e))
 		return false;
 	p->done = p->next_ord == p->count;
-	return !p->done || db_exec(w, SQL_CAMPAIGN_PLANNED,
-				   ARGS(V_INT(p->campaign), V_INT(p->count), V_INT(p->form),
-					   V_INT(clock_now_us())),
-				   NO_BULK, NULL, e);
+	if (!p->done)
+		return true;
+	return (p->keys.uids != NULL || plan_channels(w, p, e)) &&
+	       db_exec(w, SQL_CAMPAIGN_PLANNED,
+		       ARGS(V_INT(p->campaign), V_INT(p->count + p->strays), V_INT(p->form),
+			       V_INT(clock_now_us()), V_INT(p->count)),
+		       NO_BULK, NULL, e);
 }
 
 static bool
-plan(struct db *db, int64_t campaign, const struct claim *claim, const struct bitset *audience,
-	int64_t form, int64_t batch_size, bool *done, struct err *e)
+run(struct db *db, struct plan *p, bool *done, struct err *e)
 {
-	struct plan p = {
-		.audience = audience,
-		.claim = claim,
-		.campaign = campaign,
-		.form = form,
-		.batch_size = batch_size,
-		.count = bitset_count(audience),
-	};
 	bool ok;
 
-	arena_init(&p.arena, 65536, SIZE_MAX);
-	p.uids = arena_array(&p.arena, (size_t)batch_size, sizeof(int64_t));
+	arena_init(&p->arena, 65536, SIZE_MAX);
+	p->uids = arena_array(&p->arena, (size_t)p->batch_size, sizeof(int64_t));
 	do {
-		struct arena_mark mark = arena_mark(&p.arena);
+		struct arena_mark mark = arena_mark(&p->arena);
 
-		p.nbatches = 0;
-		while (p.nbatches < PLAN_CHUNK && pack_batch(&p))
+		p->nbatches = 0;
+		while (p->nbatches < PLAN_CHUNK && pack_batch(p))
 			continue;
-		ok = db_write(db, plan_tx, &p, e);
-		p.begun = true;
-		arena_rewind(&p.arena, mark);
-	} while (ok && !p.given_up && !p.done);
-	arena_fini(&p.arena);
-	*done = ok && p.done && !p.given_up;
+		ok = db_write(db, plan_tx, p, e);
+		p->begun = true;
+		arena_rewind(&p->arena, mark);
+	} while (ok && !p->given_up && !p->done);
+	arena_fini(&p->arena);
+	*done = ok && p->done && !p->given_up;
 	return ok;
 }
 
@@ -130,14 +161,51 @@ bool
 ledger_plan(struct db *db, int64_t campaign, const struct bitset *audience, int64_t form,
 	int64_t batch_size, bool *done, struct err *e)
 {
-	return plan(db, campaign, NULL, audience, form, batch_size, done, e);
+	struct plan p = {
+		.keys = {.uids = audience},
+		.campaign = campaign,
+		.form = form,
+		.batch_size = batch_size,
+		.count = bitset_count(audience),
+	};
+
+	return run(db, &p, done, e);
 }
 
 bool
 ledger_plan_claimed(struct db *db, const struct claim *claim, const struct bitset *audience,
 	int64_t form, int64_t batch_size, bool *done, struct err *e)
 {
-	return plan(db, claim->no, claim, audience, form, batch_size, done, e);
+	struct plan p = {
+		.keys = {.uids = audience},
+		.claim = claim,
+		.campaign = claim->no,
+		.form = form,
+		.batch_size = batch_size,
+		.count = bitset_count(audience),
+	};
+
+	return run(db, &p, done, e);
+}
+
+bool
+ledger_plan_channels(struct db *db, const struct claim *claim,
+	const struct channel_set *audience, int64_t strays, int64_t batch_size, bool *done,
+	struct err *e)
+{
+	struct plan p = {
+		.claim = claim,
+		.campaign = claim->no,
+		.batch_size = batch_size,
+		.count = audience->n,
+		.strays = strays,
+	};
+	bool ok;
+
+	channel_walk_init(&p.keys.channels, audience);
+	ok = run(db, &p, done, e);
+	channel_walk_fini(&p.keys.channels);
+	return ok;
 }
 
 /* ---- claim --------------------------------------------------------------------------- */

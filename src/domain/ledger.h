@@ -18,6 +18,7 @@
 
 struct arena;
 struct bitset;
+struct channel_set;
 struct claim;
 struct db;
 struct err;
@@ -31,7 +32,7 @@ struct batch {
 	int64_t first_ord; /* place of its first recipient in the plan */
 	int64_t n;
 	int64_t first_key; /* key of the message of its first recipient */
-	struct str uids;   /* packed (base/pack.h) */
+	struct str uids;   /* packed (base/pack.h); of a campaign to channels: their numbers */
 	int64_t fence;
 };
 
@@ -48,6 +49,10 @@ bool ledger_plan(struct db *, int64_t campaign, const struct bitset *audience, i
  * Fails besides: STALE (somebody else took the work). */
 bool ledger_plan_claimed(struct db *, const struct claim *, const struct bitset *audience,
 	int64_t form, int64_t batch_size, bool *done, struct err *e) MUST_USE;
+/* The same for an audience of channels and ${strays} listed cids that are none, which are
+ * skipped(no_such_channel) from the beginning. */
+bool ledger_plan_channels(struct db *, const struct claim *, const struct channel_set *audience,
+	int64_t strays, int64_t batch_size, bool *done, struct err *e) MUST_USE;
 
 /* ---- claim --------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 	X(USER_DEACTIVATED, 18, SKIPPED, "user_deactivated")    \
 	X(NO_CHANNEL, 19, SKIPPED, "no_channel")                \
 	X(CHANNEL_DISABLED, 20, SKIPPED, "channel_disabled")    \
+	X(NO_SUCH_CHANNEL, 21, SKIPPED, "no_such_channel")      \
 	X(INVALID_CHANNEL_ID, 64, FAILED, "invalid_channel_id") \
 	X(RENDERED_TOO_LARGE, 65, FAILED, "rendered_too_large") \
 	X(MESSAGE_TOO_LONG, 66, FAILED, "message_too_long")     \

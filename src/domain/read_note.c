@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/pack.h"
 #include "base/str.h"
+#include "domain/reach.h"
 #include "domain/read_impl.h"
 #include "store/db.h"
 
@@ -18,6 +20,12 @@
 struct bits {
 	int64_t campaign, first_key;
 	struct str reads;
+};
+
+/* A campaign to channels, of which he has read a message. */
+struct seen {
+	int64_t campaign;
+	struct reach reach;
 };
 
 static int
@@ -108,26 +116,74 @@ store_bits(struct db *w, struct arena *a, const struct bits *bits, size_t n, str
 				 db_exec(w, SQL_READ_COUNT_USER, NO_ARGS, &counts, NULL, e));
 }
 
+/* Whether one of ${keys} is of the batch at hand. */
+static bool
+has_key(struct rows *r, const int64_t *keys, size_t nkeys)
+{
+	int64_t first = row_int(r, 1), end = first + row_int(r, 2);
+	size_t lo = 0, hi = nkeys;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (keys[mid] < first)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < nkeys && keys[lo] < end;
+}
+
+/* Counts the reader in campaigns to channels, if he was in one of the channels when its message
+ * was sent, and had read none. */
+static bool
+count_reader(struct db *w, struct arena *a, const struct seen *seen, size_t n, int64_t uid,
+	struct err *e)
+{
+	int64_t *campaigns = arena_array(a, n + 1, sizeof(*campaigns)), now = clock_now_us();
+	struct col col = COL_INTS(campaigns);
+	struct bulk bulk = {&col, 1, 0};
+
+	for (size_t i = 0; i < n; i++) {
+		bool first;
+
+		if (i > 0 && seen[i].campaign == seen[i - 1].campaign)
+			continue;
+		if (!reach_read(w, a, &seen[i].reach, uid, now, &first, e))
+			return false;
+		if (first)
+			campaigns[bulk.nrows++] = seen[i].campaign;
+	}
+	return bulk.nrows == 0 || db_exec(w, SQL_READ_COUNT_USER, NO_ARGS, &bulk, NULL, e);
+}
+
 /* Looks at some batches, given by their first keys. */
 static bool
 note_batches(struct db *w, struct arena *a, const int64_t *firsts, size_t n, int64_t uid,
 	const int64_t *keys, size_t nkeys, struct err *e)
 {
 	struct bits *bits = arena_array(a, n + 1, sizeof(*bits));
+	struct seen *seen = arena_array(a, n + 1, sizeof(*seen));
 	struct col cols[] = {COL_INTS(firsts)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
 	struct rows r;
-	size_t nbits = 0;
+	size_t nbits = 0, nseen = 0;
 	bool ok = true;
 
 	if (!db_query(w, SQL_READ_BATCHES, NO_ARGS, &bulk, &r, e))
 		return false;
-	while (ok && nbits < n && rows_next(&r)) {
+	while (ok && nbits + nseen < n && rows_next(&r)) {
+		if (!row_null(&r, 5)) {
+			seen[nseen] = (struct seen){
+				row_int(&r, 0), {row_int(&r, 5), row_int(&r, 6), 0}};
+			nseen += has_key(&r, keys, nkeys);
+			continue;
+		}
 		ok = set_bit(a, &r, uid, keys, nkeys, &bits[nbits], e);
 		nbits += ok && bits[nbits].reads.p != NULL;
 	}
 	return rows_end(&r, ok ? e : &(struct err){0}) && ok &&
-	       store_bits(w, a, bits, nbits, e);
+	       store_bits(w, a, bits, nbits, e) && count_reader(w, a, seen, nseen, uid, e);
 }
 
 bool

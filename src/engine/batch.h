@@ -38,7 +38,7 @@ struct prepared {
 	const struct batch *batch;
 	struct sending *sending;
 	struct arena *arena;
-	int64_t *uids;     /* of all recipients, in order */
+	int64_t *uids;     /* of all recipients, in order; or numbers of channels */
 	uint8_t *outcomes; /* the same */
 	size_t n;
 	/* One per message. */
@@ -59,6 +59,9 @@ struct prepared {
 	bool has_own_teams; /* each channel of ${own} has its own, else they have none */
 	size_t max_bytes;   /* of one rendered message */
 	int64_t removals;   /* how often channels had been removed when it was begun */
+	/* Of channels: who is in those that get a message, sorted. */
+	int64_t *reached;
+	size_t nreached;
 };
 
 /* Loads the recipients of ${b}, decides every outcome and renders.  Fails: STORE, UNCERTAIN;
@@ -75,3 +78,8 @@ batch_give_up(struct arena *a, struct sending *s, const struct batch *b, struct 
  * claim or the campaign moved on, nothing may be written.  STALE without *lost: something
  * was made meanwhile that the preparation did not see; prepare again.  Fails: STALE, STORE. */
 bool batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e) MUST_USE;
+
+/* The same two for a campaign to channels (engine/channel_batch.c). */
+bool channel_batch_prepare(struct db *db, struct arena *a, struct sending *s,
+	const struct batch *b, size_t max_bytes, struct prepared *out, struct err *e) MUST_USE;
+bool channel_batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e) MUST_USE;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "domain/bitset.h"
 #include "domain/campaign.h"
+#include "domain/channel_audience.h"
 #include "domain/claim.h"
 #include "domain/content.h"
 #include "domain/form.h"
@@ -84,35 +85,76 @@ stop(struct db *db, struct arena *a, const struct campaign *c, const struct err 
 	return campaign_stop(db, a, c->id, &stopped, e);
 }
 
+struct planning {
+	struct db *db;
+	struct arena *a;
+	const struct config *config;
+	const struct claim *claim;
+	struct campaign campaign;
+	struct content content;
+	struct user sender;
+	int64_t audience;
+};
+
+static bool
+plan_users(struct planning *p, bool *done, struct err *e)
+{
+	struct form_ask q = {.a = p->a, .c = &p->campaign, .content = &p->content};
+	struct bitset audience;
+	bool ok;
+
+	q.sender = &p->sender;
+	if (!db_write(p->db, form_tx, &q, e))
+		return false;
+	bitset_init(&audience);
+	ok = campaign_audience(p->db, p->a, &p->campaign, &audience, e) &&
+	     ledger_plan_claimed(
+		     p->db, p->claim, &audience, q.form, p->config->batch_size, done, e);
+	p->audience = bitset_count(&audience);
+	bitset_fini(&audience);
+	return ok;
+}
+
+static bool
+plan_channels(struct planning *p, bool *done, struct err *e)
+{
+	struct channel_audience audience;
+	int64_t strays = 0;
+	bool ok;
+
+	channel_audience_init(&audience);
+	ok = channel_audience_load(p->db, p->a, &p->campaign, &audience, e) &&
+	     channel_audience_store_strays(
+		     p->db, p->a, p->claim, &p->campaign, &audience, &strays, e) &&
+	     ledger_plan_channels(p->db, p->claim, &audience.channels, strays,
+		     p->config->batch_size, done, e);
+	p->audience = audience.channels.n + strays;
+	channel_audience_fini(&audience);
+	return ok;
+}
+
 bool
 planner_plan(struct db *db, struct arena *a, const struct config *config,
 	const struct claim *claim, struct err *e)
 {
 	int64_t began = clock_mono_us();
-	struct bitset audience;
-	struct campaign c;
-	struct content content;
-	struct user sender;
-	struct form_ask q = {.a = a, .c = &c, .content = &content, .sender = &sender};
-	bool ok, done = false;
+	struct planning p = {.db = db, .a = a, .config = config, .claim = claim};
+	const struct campaign *c = &p.campaign;
+	bool to_channels, done = false;
 
-	if (!campaign_by_no(db, a, claim->no, &c, e) ||
-		!user_by_uid(db, a, c.sender, &sender, e))
+	if (!campaign_by_no(db, a, claim->no, &p.campaign, e) ||
+		!user_by_uid(db, a, c->sender, &p.sender, e))
 		return false;
-	if (!content_compile(a, c.message_template, c.channel_template, &content, e)) {
+	if (!content_compile(a, c->message_template, c->channel_template, &p.content, e) ||
+		!campaign_is_to_channels(db, a, c, false, &to_channels, e)) {
 		struct err why = *e;
 
-		return stop(db, a, &c, &why, e);
+		return why.code == ERR_INPUT ? stop(db, a, c, &why, e) : false;
 	}
-	if (!db_write(db, form_tx, &q, e))
+	if (!(to_channels ? plan_channels : plan_users)(&p, &done, e))
 		return false;
-	bitset_init(&audience);
-	ok = campaign_audience(db, a, &c, &audience, e) &&
-	     ledger_plan_claimed(db, claim, &audience, q.form, config->batch_size, &done, e);
-	if (ok && done)
-		log_info("campaign %.*s planned: audience=%lld ms=%lld", STR_ARG(c.id),
-			(long long)bitset_count(&audience),
-			(long long)((clock_mono_us() - began) / 1000));
-	bitset_fini(&audience);
-	return ok;
+	if (done)
+		log_info("campaign %.*s planned: audience=%lld ms=%lld", STR_ARG(c->id),
+			(long long)p.audience, (long long)((clock_mono_us() - began) / 1000));
+	return true;
 }

@@ -40,13 +40,20 @@ struct turn {
 };
 
 static bool
+write_batch(struct db *db, struct prepared *p, bool *lost, struct err *e)
+{
+	return p->sending->campaign.to_channels ? channel_batch_write(db, p, lost, e)
+						: batch_write(db, p, lost, e);
+}
+
+static bool
 turn_tx(struct db *db, void *arg, struct err *e)
 {
 	struct turn *t = arg;
 	struct worker *w = t->w;
 
 	t->lost = t->has_next = false;
-	if (t->prepared != NULL && !batch_write(db, t->prepared, &t->lost, e))
+	if (t->prepared != NULL && !write_batch(db, t->prepared, &t->lost, e))
 		return false;
 	if (!t->claim)
 		return true;
@@ -94,17 +101,27 @@ is_transient(enum err_code code)
 	return code == ERR_STORE || code == ERR_UNCERTAIN;
 }
 
+static bool
+prepare_batch(struct worker *w, struct prepared *out, struct err *e)
+{
+	size_t max_bytes = (size_t)w->engine->config->render_max;
+	struct arena *a = &w->arenas[w->at];
+
+	if (w->sending.campaign.to_channels)
+		return channel_batch_prepare(
+			w->db, a, &w->sending, &w->batch, max_bytes, out, e);
+	return batch_prepare(w->db, a, &w->sending, &w->batch, max_bytes, &w->homes, out, e);
+}
+
 /* Prepares the batch at hand, or gives it up when that cannot be done. */
 static bool
 prepare(struct worker *w, struct prepared *out, struct err *e)
 {
-	const struct config *config = w->engine->config;
 	struct arena *a = &w->arenas[w->at];
 
 	if (w->tries >= MAX_TRIES)
 		fail(e, ERR_BUG, "collides again and again");
-	else if (load_campaign(w, e) && batch_prepare(w->db, a, &w->sending, &w->batch,
-						(size_t)config->render_max, &w->homes, out, e))
+	else if (load_campaign(w, e) && prepare_batch(w, out, e))
 		return true;
 	if (is_transient(e->code))
 		return false;

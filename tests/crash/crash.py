@@ -39,12 +39,34 @@ def prepare(server, users):
     return set(ids) | {"sender", "ghost"}
 
 
+def list_channels(server, everyone):
+    """Two segments of channels that overlap, those of the first campaign; returns the cids."""
+    cids = sorted(f"messaging:{u}-sender" for u in everyone if u != "sender")
+    server.call("POST", "/segments", {"id": "shelf", "type": "channel", "filter": {"shelf": 1}})
+    server.call("POST", "/segments", {"id": "cids", "type": "channel"})
+    for at in range(0, len(cids) * 2 // 3, 5000):
+        server.call("POST", "/segments/cids/addtargets", {"target_ids": cids[at:at + 5000] + ["messaging:nowhere"]})
+    # ghost has none, unless it is on the list.
+    last = (len(cids) * 2 // 3 - 1) // 5000 * 5000 + 5000
+    return {cid for cid in cids if cid != "messaging:ghost-sender" or cid in cids[:last]} | {"messaging:nowhere"}
+
+
+def is_to_channels(n):
+    return n % 4 == 1
+
+
 def start_campaign(server, n):
     ident = f"campaign-{n}"
+    if is_to_channels(n):
+        server.call("POST", "/campaigns", {
+            "id": ident, "sender_id": "sender", "segment_ids": ["cids", "shelf"], "show_channels": True,
+            "message_template": {"text": "Hi {{channel.id}}, number %d" % n}})
+        server.call("POST", f"/campaigns/{ident}/start", {})
+        return ident
     # By number, new each time, distinct; stored: new each time, the same again.
     shapes = ("{{receiver.id}}-{{sender.id}}", f"c{n}-{{{{receiver.id}}}}", None,
               f"s{n}-{{{{receiver.id|upper}}}}", "s-{{receiver.id|upper}}")
-    template = {"type": "messaging"}
+    template = {"type": "messaging", "custom": {"shelf": 1 if n == 0 else 0}}
     if shapes[n % len(shapes)]:
         template["id"] = shapes[n % len(shapes)]
     server.call("POST", "/campaigns", {
@@ -92,6 +114,7 @@ class Round:
         everyone = prepare(server, self.args.users)
         ident = start_campaign(server, self.campaigns)
         length = wait_completed(server, ident)
+        cids = list_channels(server, everyone)
         running = None
         while self.hits < kills:
             if running is None:
@@ -100,7 +123,7 @@ class Round:
             # A third of the kills soon after the start, where planning is.
             time.sleep(self.rng.uniform(0, 0.008 if self.rng.random() < 0.33 else length))
             server.kill()
-            self.audit(running, everyone)
+            self.audit(running, cids if is_to_channels(self.campaigns) else everyone)
             server = self.serve()
             if self.rng.random() < 0.5:
                 self.slowest = max(self.slowest, wait_completed(server, running))
@@ -110,7 +133,7 @@ class Round:
         if running:
             wait_completed(server, running)
         server.stop()
-        campaigns = {f"campaign-{n}": everyone for n in range(self.campaigns + 1)}
+        campaigns = {f"campaign-{n}": cids if is_to_channels(n) else everyone for n in range(self.campaigns + 1)}
         check(Audit(self.store, None, campaigns), "at the end")
 
     def audit(self, ident, everyone):

@@ -28,10 +28,19 @@ SKIPPED_IS_SENDER = 16
 PLANNED, CLAIMED, DONE = 0, 1, 2
 
 
+CIDS = {f"messaging:{u}-y" for u in USERS} | {"messaging:nowhere", "messaging:never"}
+NO_SUCH_CHANNEL = 21
+
+
 def run_campaign(server, ident, template, users):
-    server.call("POST", "/campaigns", {
+    send(server, {
         "id": ident, "sender_id": "sender", "user_ids": sorted(users), "create_channels": True,
         "channel_template": template, "message_template": {"text": "Hi {{receiver.name}}"}})
+
+
+def send(server, body):
+    ident = body["id"]
+    server.call("POST", "/campaigns", body)
     server.call("POST", f"/campaigns/{ident}/start", {})
     began = time.monotonic()
     while server.call("GET", f"/campaigns/{ident}")["campaign"]["status"] != "completed":
@@ -40,11 +49,17 @@ def run_campaign(server, ident, template, users):
 
 
 def build(store):
-    """Three campaigns: channels of an affix form, distinct ones, and one that stays a draft."""
+    """Campaigns: channels of an affix form, distinct ones, a list of channels that another one made,
+    and one that stays a draft."""
     server = Server(FANFARE, store, batch_size=BATCH)
     server.call("POST", "/users", {"users": {u: {"id": u, "name": u.title()} for u in USERS + ["sender"]}})
     run_campaign(server, "derived", {"type": "messaging", "id": "{{receiver.id}}-x"}, TARGETS)
     run_campaign(server, "distinct", {"type": "messaging"}, USERS)
+    run_campaign(server, "shelf", {"type": "messaging", "id": "{{receiver.id}}-y"}, USERS)
+    server.call("POST", "/segments", {"id": "list", "type": "channel"})
+    server.call("POST", "/segments/list/addtargets", {"target_ids": sorted(CIDS)})
+    send(server, {"id": "channels", "sender_id": "sender", "segment_ids": ["list"], "message_template": {"text": "Hi"}})
+    server.call("POST", f"/channels/messaging/{USERS[3]}-y/read", {"user_id": USERS[3]})
     server.call("POST", "/campaigns", {"id": "draft", "sender_id": "sender", "user_ids": USERS,
                                        "message_template": {"text": "later"}})
     server.stop()
@@ -100,7 +115,7 @@ class Planted(unittest.TestCase):
 
     def audit(self, expected=None, campaigns=None):
         self.db.commit()
-        return Audit(self.store, campaigns, {"derived": TARGETS, "distinct": set(USERS)} | (expected or {}))
+        return Audit(self.store, campaigns, {"derived": TARGETS, "distinct": set(USERS), "channels": CIDS} | (expected or {}))
 
     def found(self, *wanted, **options):
         """The audit counts exactly these faults, one for each kind named."""
@@ -122,10 +137,11 @@ class Planted(unittest.TestCase):
         audit = self.audit()
         self.assertTrue(audit.clean, audit.notes)
         self.assertEqual(audit.states, {"derived": ("completed", True), "distinct": ("completed", True),
+                                        "shelf": ("completed", True), "channels": ("completed", True),
                                         "draft": ("draft", False)})
         self.assertEqual(self.value("SELECT COUNT(*) FROM batches WHERE campaign = ?", self.no), 3)
-        self.assertEqual(self.value("SELECT COUNT(*) FROM messages"), 2 * len(USERS))
-        self.assertEqual(self.value("SELECT COUNT(*) FROM channels"), 2 * len(USERS))
+        self.assertEqual(self.value("SELECT COUNT(*) FROM messages"), 4 * len(USERS))
+        self.assertEqual(self.value("SELECT COUNT(*) FROM channels"), 3 * len(USERS))
         self.assertEqual(sorted(unpack_bytes(self.batch(2)["outcomes"]) + unpack_bytes(self.batch(0)["outcomes"]) +
                                 unpack_bytes(self.batch(1)["outcomes"])), [SENT] * 20 + [16, 17])
 
@@ -314,6 +330,66 @@ class Planted(unittest.TestCase):
         self.found("counter_mismatch")
         self.change("UPDATE campaigns SET users_read = 1 WHERE no = ?", self.no)
         self.assertTrue(self.audit().clean)
+
+    # ---- campaigns to channels ----------------------------------------------------------
+
+    def to_channels(self):
+        self.no = self.value("SELECT no FROM campaigns WHERE id = 'channels'")
+
+    def test_channel_message_elsewhere(self):
+        self.to_channels()
+        b, i = self.sent_ordinal()
+        self.change("UPDATE messages SET channel = (SELECT MIN(no) FROM channels) WHERE key = ?", b["first_key"] + i)
+        self.found("phantom")
+
+    def test_channel_message_gone(self):
+        self.to_channels()
+        b, i = self.sent_ordinal()
+        self.change("DELETE FROM messages WHERE key = ?", b["first_key"] + i)
+        self.found("lost")
+
+    def test_stray_gone(self):
+        self.to_channels()
+        self.change("DELETE FROM campaign_strays WHERE cid = 'messaging:never'")
+        audit = self.audit()
+        self.assertEqual((audit.faults["lost"], audit.faults["counter_mismatch"]), (1, 2), audit.notes)
+
+    def test_stray_that_is_a_recipient(self):
+        self.to_channels()
+        self.change("INSERT INTO campaign_strays VALUES (?, ?)", self.no, f"messaging:{USERS[0]}-y")
+        self.change("UPDATE tallies SET n = n + 1 WHERE campaign = ? AND outcome = ?", self.no, NO_SUCH_CHANNEL)
+        self.change("UPDATE campaigns SET audience = audience + 1 WHERE no = ?", self.no)
+        self.found("dup")
+
+    def test_reached_without_its_counter(self):
+        self.to_channels()
+        self.assertEqual(self.value("SELECT users_sent FROM campaign_reach WHERE campaign = ?", self.no), len(USERS))
+        self.change("UPDATE campaign_reach SET users_sent = users_sent + 1 WHERE campaign = ?", self.no)
+        self.found("counter_mismatch")
+
+    def test_member_not_reached(self):
+        self.to_channels()
+        uid = self.value("SELECT uid FROM users WHERE id = ?", USERS[5])
+        key = self.value("SELECT reach_set << 24 FROM campaign_reach WHERE campaign = ?", self.no)
+        blob = self.value("SELECT uids FROM targets WHERE key = ?", key)
+        self.assertEqual(blob[0], 1)
+        offsets = [blob[i:i + 2] for i in range(1, len(blob), 2)]
+        offsets.remove(uid.to_bytes(2, "little"))
+        self.change("UPDATE targets SET uids = ?, n = n - 1 WHERE key = ?", b"\1" + b"".join(offsets), key)
+        self.change("UPDATE campaign_reach SET users_sent = users_sent - 1 WHERE campaign = ?", self.no)
+        self.found("lost")
+
+    def test_reader_who_was_not_reached(self):
+        self.to_channels()
+        self.change("UPDATE targets SET uids = ? WHERE key = (SELECT read_set << 24 FROM campaign_reach "
+                    "WHERE campaign = ?)", b"\1\xff\x7e", self.no)
+        self.found("phantom")
+
+    def test_reader_without_his_counter(self):
+        self.to_channels()
+        self.assertEqual(self.value("SELECT users_read FROM campaigns WHERE no = ?", self.no), 1)
+        self.change("UPDATE campaigns SET users_read = 2 WHERE no = ?", self.no)
+        self.found("counter_mismatch")
 
     # ---- ends (I-5, I-6) ----------------------------------------------------------------
 

@@ -16,7 +16,9 @@ import tempfile
 
 FAULTS = ("lost", "dup", "phantom", "counter_mismatch", "nonterminal", "orphan_channel", "damaged")
 SENT = 1
+NO_SUCH_CHANNEL = 21
 FORM_BITS = 12
+CHUNK_BITS = 15  # of a stored set of uids
 # (directory, text, key, table): where a text id stands once, and the row that has it.
 DIRECTORIES = (("user_ids", "id", "uid", "users"), ("channel_ids", "cid", "no", "channels"),
                ("message_ids", "id", "key", "messages"))
@@ -68,12 +70,22 @@ def unpack_bytes(blob):
     return out
 
 
+def unpack_chunk(blob):
+    """The offsets in one stored chunk of a set."""
+    if blob[0] == 1:
+        return [int.from_bytes(blob[i:i + 2], "little") for i in range(1, len(blob), 2)]
+    if blob[0] != 2:
+        raise ValueError("unknown format of a set")
+    bits = int.from_bytes(blob[1:], "little")
+    return [i for i in range(1 << CHUNK_BITS) if bits >> i & 1]
+
+
 class Audit:
     """Counts faults in ${path}, a store that no process has open."""
 
     def __init__(self, path, campaigns=None, expected=None):
-        """campaigns: ids to look at (default: all); expected: id → set of user ids that the
-        campaign must have for its audience."""
+        """campaigns: ids to look at (default: all); expected: id → set of user ids (or of cids,
+        when it is to channels) that the campaign must have for its audience."""
         self.faults = dict.fromkeys(FAULTS, 0)
         self.notes = []
         self.states = {}  # id → (status, planned)
@@ -114,6 +126,8 @@ class Audit:
             for b in batches:
                 self.messages_of(c, b, [None] * b["n"], None)
             return
+        reach = self.db.execute("SELECT * FROM campaign_reach WHERE campaign = ?", (c["no"],)).fetchone()
+        strays = [cid for cid, in self.db.execute("SELECT cid FROM campaign_strays WHERE campaign = ?", (c["no"],))]
         recount, audience, done, reads = {}, [], 0, 0
         for seq, b in enumerate(batches):
             try:
@@ -133,9 +147,15 @@ class Audit:
                 if len(outcomes) != b["n"] or 0 in outcomes:
                     self.fault("nonterminal", f"{c['id']}/{b['seq']}: done with pending recipients")
             reads += bin(int.from_bytes(b["reads"] or b"", "big")).count("1")
-            self.messages_of(c, b, uids, outcomes)
-        self.audience(c, audience, expected)
-        self.counters(c, recount, len(audience), done, reads)
+            (self.messages_to if reach else self.messages_of)(c, b, uids, outcomes)
+        if reach:
+            recount[NO_SUCH_CHANNEL] = recount.get(NO_SUCH_CHANNEL, 0) + len(strays)
+            recount = {outcome: n for outcome, n in recount.items() if n}
+            reads = self.reach(c, reach)
+            self.channels(c, audience, strays, expected)
+        else:
+            self.audience(c, audience, expected)
+        self.counters(c, recount, len(audience) + len(strays), done + len(strays), reads)
 
     def messages_of(self, c, b, uids, outcomes):
         """Messages in the batch's range against its ledger."""
@@ -157,6 +177,64 @@ class Audit:
                 if there[i] in channels:
                     self.fault("dup", f"{c['id']}/{b['seq']}[{i}]: a second message in the channel")
                 channels.add(there[i])
+
+    def messages_to(self, c, b, channels, outcomes):
+        """The same in a campaign to channels, whose recipients are numbers of channels."""
+        there = dict(self.db.execute("SELECT key, channel FROM messages WHERE key >= ? AND key < ?",
+                                     (b["first_key"], b["first_key"] + b["n"])).fetchall())
+        for i, channel in enumerate(channels):
+            found = there.get(b["first_key"] + i)
+            is_sent = outcomes is not None and i < len(outcomes) and outcomes[i] == SENT
+            if is_sent and found is None and not self.removals and c["sender"] not in self.deleted:
+                self.fault("lost", f"{c['id']}/{b['seq']}[{i}] is sent without a message")
+            elif found is not None and (not is_sent or found != channel):
+                self.fault("phantom", f"{c['id']}/{b['seq']}[{i}] has a message that is not its own")
+
+    def uids_in(self, number):
+        """The members of a stored set."""
+        uids = set()
+        for key, n, blob in self.db.execute("SELECT key, n, uids FROM targets WHERE key >> 24 = ?", (number,)):
+            offsets = unpack_chunk(blob)
+            if len(offsets) != n:
+                self.fault("damaged", f"chunk {key} has {len(offsets)} uids, says {n}")
+            uids.update(((key & 0xFFFFFF) << CHUNK_BITS) + i for i in offsets)
+        return uids
+
+    def reach(self, c, reach):
+        """Whom it reached, and who has read; returns how many have."""
+        reached, read = self.uids_in(reach["reach_set"]), self.uids_in(reach["read_set"])
+        if len(reached) != reach["users_sent"]:
+            self.fault("counter_mismatch", f"{c['id']}: users_sent is {reach['users_sent']}, counted {len(reached)}")
+        if read - reached or c["sender"] in reached:
+            self.fault("phantom", f"{c['id']}: somebody counts who must not")
+        # Whoever a channel of his own came from is in it, unless he has left.
+        homes = {channel >> FORM_BITS for channel, in self.db.execute("""SELECT m.channel FROM batches b
+            JOIN messages m ON m.key >= b.first_key AND m.key < b.first_key + b.n
+            JOIN channels h ON h.no = m.channel AND h.origin <> 0 AND h.no & 4095 <> 0
+            WHERE b.campaign = ? AND NOT EXISTS (SELECT 1 FROM members x WHERE x.channel = h.no
+            AND x.uid = h.no >> 12 AND x.removed_at IS NOT NULL)""", (c["no"],))}
+        if homes - reached - {c["sender"]}:
+            self.fault("lost", f"{c['id']}: {len(homes - reached)} members are not counted as reached")
+        return len(read)
+
+    def cid_of(self, channel):
+        row = self.db.execute("""SELECT COALESCE(c.cid, f.type || ':' || f.prefix || u.id || f.suffix) FROM channels c
+            LEFT JOIN forms f ON f.form = c.no & 4095 LEFT JOIN users u ON u.uid = c.no >> 12
+            WHERE c.no = ?""", (channel,)).fetchone()
+        return row[0] if row else None
+
+    def channels(self, c, audience, strays, expected):
+        if len(set(audience)) != len(audience):
+            self.fault("dup", f"{c['id']}: a target at two ordinals", len(audience) - len(set(audience)))
+        if expected is None:
+            return
+        cids = [self.cid_of(channel) for channel in audience] + strays
+        if len(set(cids)) != len(cids):
+            self.fault("dup", f"{c['id']}: a cid is two targets", len(cids) - len(set(cids)))
+        if expected - set(cids):
+            self.fault("lost", f"{c['id']}: targets that are not in the plan", len(expected - set(cids)))
+        if set(cids) - expected:
+            self.fault("phantom", f"{c['id']}: recipients that are no targets", len(set(cids) - expected))
 
     def distinct_members(self, channel):
         row = self.db.execute("SELECT kind, prefix FROM forms WHERE form = ?",

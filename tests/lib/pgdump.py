@@ -9,7 +9,8 @@ import sys
 import pg
 
 TABLES = ("counters", "users", "campaigns", "tallies", "batches", "forms", "channels", "messages",
-          "user_ids", "channel_ids", "message_ids")
+          "user_ids", "channel_ids", "message_ids",
+          "members", "targets", "campaign_reach", "campaign_strays")
 csv.field_size_limit(sys.maxsize)
 
 

@@ -91,11 +91,12 @@ SELECT no FROM campaigns WHERE no = $1 AND status = 'in_progress' AND planned = 
 -- name: campaign_set_team
 UPDATE campaigns SET team = $2 WHERE no = $1 AND status = 'in_progress' AND planned = 0
 
+-- $5 of the audience are still to be handled.
 -- name: campaign_planned
-UPDATE campaigns SET planned = 1, audience = $2, pending = $2, form = $3,
-	status = CASE WHEN CAST($2 AS BIGINT) = 0 THEN 'completed' ELSE status END,
-	completed_at = CASE WHEN CAST($2 AS BIGINT) = 0 THEN $4 ELSE completed_at END,
-	updated_at = CASE WHEN CAST($2 AS BIGINT) = 0 THEN $4 ELSE updated_at END
+UPDATE campaigns SET planned = 1, audience = $2, pending = $5, form = $3,
+	status = CASE WHEN CAST($5 AS BIGINT) = 0 THEN 'completed' ELSE status END,
+	completed_at = CASE WHEN CAST($5 AS BIGINT) = 0 THEN $4 ELSE completed_at END,
+	updated_at = CASE WHEN CAST($5 AS BIGINT) = 0 THEN $4 ELSE updated_at END
 WHERE no = $1 AND status = 'in_progress' AND planned = 0
 
 -- name: campaign_progress

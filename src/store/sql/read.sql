@@ -49,8 +49,11 @@ ORDER BY m.created_at DESC, m.key DESC LIMIT $1
 SELECT (SELECT MAX(b.first_key) FROM batches b WHERE b.first_key <= r.key)
 FROM @rows(key BIGINT) AS r
 
+-- With the sets of a campaign to channels.
 -- name: read_batches
-SELECT b.campaign, b.first_key, b.n, b.uids, b.reads
+SELECT b.campaign, b.first_key, b.n, b.uids, b.reads,
+       (SELECT x.reach_set FROM campaign_reach x WHERE x.campaign = b.campaign),
+       (SELECT x.read_set FROM campaign_reach x WHERE x.campaign = b.campaign)
 FROM @rows(first_key BIGINT) AS r @probe(batches b ON b.first_key = r.first_key)
 
 -- name: read_set_bits
