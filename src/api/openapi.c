@@ -122,6 +122,8 @@ operation(const struct route *route, const json_t *schemas, bool v2)
 		set(op, "requestBody", json_pack("{s:o}", "content", content(body)));
 	if (route->flags & ROUTE_OPEN)
 		set(op, "security", json_array());
+	if (route->flags & ROUTE_ANONYMOUS)
+		set(op, "security", json_pack("[{s:[]}]", "api_key"));
 	if (route->flags & ROUTE_ADDITION)
 		set(op, "x-fanfare-addition", json_true());
 	if (route->flags & ROUTE_CLIENT)

@@ -101,6 +101,7 @@ const VALID = {
 	CreateSegment: () => ({ type: 'user' }),
 	MarkUnread: () => ({ message_id: 'x' }),
 	CastPollVote: () => ({ vote: { option_id: 'x' } }),
+	CreateDevice: () => ({ id: 'x', push_provider: 'apn', user_id: 'ann' }),
 	AddSegmentTargets: () => ({ target_ids: ['ann'] }), DeleteSegmentTargets: () => ({ target_ids: ['ann'] }),
 };
 
