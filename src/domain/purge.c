@@ -108,7 +108,7 @@ bool
 purge_slice(struct purge_job *j)
 {
 	arena_reset(&j->slice);
-	return task_keep(j->turn, j->e);
+	return task_go_on(j->turn, j->e);
 }
 
 bool
@@ -267,7 +267,7 @@ messages(struct purge_job *j, const struct purge_user *u)
 /* ---- all of it ---------------------------------------------------------------------- */
 
 bool
-purge_run(struct task_turn *turn, struct str work, struct err *e)
+purge_run(const struct task_turn *turn, struct str work, struct err *e)
 {
 	struct purge_job j = {.turn = turn, .e = e};
 	struct arena whole;

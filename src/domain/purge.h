@@ -47,4 +47,4 @@ bool purge_read(struct arena *, struct str work, struct purge *out, struct err *
 
 /* Does all of the work.  Fails: STALE (the claim was lost, or the process stops), STORE,
  * UNCERTAIN, BUG. */
-bool purge_run(struct task_turn *, struct str work, struct err *) MUST_USE;
+bool purge_run(const struct task_turn *, struct str work, struct err *) MUST_USE;

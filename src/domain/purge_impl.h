@@ -16,13 +16,13 @@ struct purge_user;
 
 /* A purge at work. */
 struct purge_job {
-	struct task_turn *turn;
+	const struct task_turn *turn;
 	const struct purge *purge;
 	struct arena slice; /* emptied by each slice */
 	struct err *e;
 };
 
-/* Begins a slice: empties its arena, and keeps the claim. */
+/* Begins a slice: empties its arena.  Fails when the process stops. */
 bool purge_slice(struct purge_job *) MUST_USE;
 
 /* Numbers that a statement gave, in the arena of the slice. */

@@ -89,38 +89,20 @@ write_piece(struct db *w, void *arg, struct err *e)
 	return claim_keep(w, p->claim, e) && p->fn(w, p->arg, e);
 }
 
-static bool
-check_stopping(const struct task_turn *t, struct err *e)
+bool
+task_go_on(const struct task_turn *t, struct err *e)
 {
 	return t->is_stopping == NULL || !t->is_stopping(t->arg) ||
 	       fail(e, ERR_STALE, "the process stops");
 }
 
 bool
-task_write(struct task_turn *t, bool in_line, tx_fn fn, void *arg, struct err *e)
+task_write(const struct task_turn *t, bool in_line, tx_fn fn, void *arg, struct err *e)
 {
 	struct piece p = {t->claim, fn, arg};
-	int64_t now = clock_mono_us();
 
-	if (!check_stopping(t, e) ||
-		!(in_line ? db_write : db_write_beside)(t->db, write_piece, &p, e))
-		return false;
-	t->kept_at = now;
-	return true;
-}
-
-static bool
-nothing_in(struct db *w UNUSED, void *arg UNUSED, struct err *e UNUSED)
-{
-	return true;
-}
-
-bool
-task_keep(struct task_turn *t, struct err *e)
-{
-	if (clock_mono_us() - t->kept_at < t->claim->lease_ms * 1000 / 3)
-		return check_stopping(t, e);
-	return task_write(t, false, nothing_in, NULL, e);
+	return task_go_on(t, e) &&
+	       (in_line ? db_write : db_write_beside)(t->db, write_piece, &p, e);
 }
 
 struct move {
@@ -139,7 +121,7 @@ move_in(struct db *w, void *arg, struct err *e)
 }
 
 bool
-task_begin(struct task_turn *t, struct err *e)
+task_begin(const struct task_turn *t, struct err *e)
 {
 	struct move m = {t->claim->no, STR("running"), STR_NONE};
 
@@ -147,7 +129,7 @@ task_begin(struct task_turn *t, struct err *e)
 }
 
 bool
-task_end(struct task_turn *t, const struct err *why, struct err *e)
+task_end(const struct task_turn *t, const struct err *why, struct err *e)
 {
 	struct move m = {t->claim->no, STR("completed"), STR_NONE};
 

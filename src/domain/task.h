@@ -55,18 +55,17 @@ struct task_turn {
 	const struct claim *claim;
 	bool (*is_stopping)(void *arg); /* the process ends: leave the rest to the next one */
 	void *arg;
-	int64_t kept_at; /* monotonic; when the claim was kept */
 };
 
 /* One piece of the work in a transaction of its own, which also keeps the claim.  ${in_line}
  * chooses db_write instead of db_write_beside.  Fails: STALE (the claim was lost, or the
  * process stops), what fn fails with. */
-bool task_write(struct task_turn *, bool in_line, tx_fn fn, void *arg, struct err *) MUST_USE;
+bool
+task_write(const struct task_turn *, bool in_line, tx_fn fn, void *arg, struct err *) MUST_USE;
 
-/* For work that reads for long: keeps the claim when a third of its lease is over.  Fails:
- * STALE, as above. */
-bool task_keep(struct task_turn *, struct err *e) MUST_USE;
+/* For work that only reads for a while: fails with STALE when the process stops. */
+bool task_go_on(const struct task_turn *, struct err *) MUST_USE;
 
 /* Moves the claimed task on: it runs, is done, has failed (${why} not NULL).  Fails: STALE. */
-bool task_begin(struct task_turn *, struct err *) MUST_USE;
-bool task_end(struct task_turn *, const struct err *why, struct err *) MUST_USE;
+bool task_begin(const struct task_turn *, struct err *) MUST_USE;
+bool task_end(const struct task_turn *, const struct err *why, struct err *) MUST_USE;

@@ -7,18 +7,14 @@
 #include "domain/claim.h"
 #include "domain/purge.h"
 #include "domain/task.h"
+#include "engine/keeper.h"
 #include "engine/role.h"
 #include "store/db.h"
-
-/* Tasks of other processes, and those they left, come without a signal. */
-#define LOOK_AGAIN_MS 2000
-/* After a failure of the store. */
-#define RETRY_MS 500
 
 /* The kinds of work there are.  Each may be run again from its beginning. */
 static const struct errand {
 	struct str kind;
-	bool (*run)(struct task_turn *, struct str work, struct err *);
+	bool (*run)(const struct task_turn *, struct str work, struct err *);
 } errands[] = {
 	{STR_INIT("purge"), purge_run},
 };
@@ -32,7 +28,7 @@ is_stopping(void *arg)
 }
 
 static bool
-run(struct task_turn *turn, const struct task_todo *todo, struct err *e)
+run(const struct task_turn *turn, const struct task_todo *todo, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(errands); i++)
 		if (str_eq(errands[i].kind, todo->kind))
@@ -40,16 +36,17 @@ run(struct task_turn *turn, const struct task_todo *todo, struct err *e)
 	return fail(e, ERR_BUG, "nobody knows work of the kind \"%.*s\"", STR_ARG(todo->kind));
 }
 
-/* The store may be well again in a moment, and who lost the claim leaves the task to others;
- * anything else will not go away by itself. */
+/* The store may be well again in a moment, or a lock free, and who lost the claim leaves the
+ * task to others; anything else will not go away by itself. */
 static bool
 comes_again(enum err_code code)
 {
-	return code == ERR_STORE || code == ERR_UNCERTAIN || code == ERR_STALE;
+	return code == ERR_STORE || code == ERR_UNCERTAIN || code == ERR_TIMEOUT ||
+	       code == ERR_STALE;
 }
 
 static bool
-do_task(struct task_turn *turn, const struct task_todo *todo, struct err *e)
+do_task(const struct task_turn *turn, const struct task_todo *todo, struct err *e)
 {
 	int64_t began = clock_mono_us();
 	struct err why;
@@ -76,6 +73,7 @@ static bool
 take_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
 {
 	struct task_turn turn = {.db = db, .is_stopping = is_stopping, .arg = g};
+	struct keeper keeper;
 	struct task_todo todo;
 	struct claim claim;
 	bool found, got = false, ok;
@@ -91,10 +89,16 @@ take_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 	if (!got)
 		return true;
 	turn.claim = &claim;
+	keeper_start(&keeper, g->store, &claim);
 	ok = do_task(&turn, &todo, e);
-	claim_drop(db, &claim);
+	keeper_stop(&keeper);
 	*more = ok;
-	return ok || e->code == ERR_STALE;
+	if (ok || e->code == ERR_STALE) {
+		claim_drop(db, &claim);
+		return true;
+	}
+	claim_defer(db, &claim, DEFER_MS);
+	return false;
 }
 
 void

@@ -168,34 +168,11 @@ lost_claims_write_nothing(void **state)
 	turn.claim = &young;
 	must(task_write(&turn, true, count_in, &runs, &e), &e);
 	assert_int_equal(runs, 1);
+	must(task_go_on(&turn, &e), &e);
 	turn.is_stopping = yes;
+	must_fail(task_go_on(&turn, &e), &e, ERR_STALE, "stops");
 	must_fail(task_write(&turn, false, count_in, &runs, &e), &e, ERR_STALE, "stops");
 	assert_int_equal(runs, 1);
-}
-
-/* Work that only reads keeps its claim, but not with every step. */
-static void
-kept_while_reading(void **state)
-{
-	struct fixture *f = *state;
-	struct task_turn turn = {.db = f->db, .kept_at = clock_mono_us()};
-	struct task_todo todo;
-	struct claim claim;
-	int64_t before;
-	struct err e;
-
-	note(f, STR("k"), STR("[1]"));
-	assert_true(next(f, &todo));
-	claim = take(f, todo.no, LEASE_MS);
-	turn.claim = &claim;
-	before = sql_int(f->db, "SELECT lease_until FROM claims", NO_ARGS);
-	must(task_keep(&turn, &e), &e);
-	assert_int_equal(sql_int(f->db, "SELECT lease_until FROM claims", NO_ARGS), before);
-	turn.kept_at -= LEASE_MS * 1000 / 3;
-	must(task_keep(&turn, &e), &e);
-	assert_true(sql_int(f->db, "SELECT lease_until FROM claims", NO_ARGS) > before);
-	turn.is_stopping = yes;
-	must_fail(task_keep(&turn, &e), &e, ERR_STALE, "stops");
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
@@ -207,7 +184,6 @@ main(void)
 		TEST(done_already),
 		TEST(one_after_the_other),
 		TEST(lost_claims_write_nothing),
-		TEST(kept_while_reading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
