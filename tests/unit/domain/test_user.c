@@ -62,6 +62,14 @@ read_refuses(void **state)
 		{"{\"id\":\"a\",\"teams\":[\"\"]}", "teams[0]"},
 		{"{\"id\":\"a\",\"invisible\":1}", "invisible: expected a boolean"},
 		{"{\"id\":\"a\",\"privacy_settings\":1}", "privacy_settings: expected an obj"},
+		{"{\"id\":\"a\",\"privacy_settings\":{\"read_receipts\":true}}",
+			"privacy_settings.read_receipts: expected an obj"},
+		{"{\"id\":\"a\",\"privacy_settings\":{\"read_receipts\":{\"enabled\":1}}}",
+			"privacy_settings.read_receipts.enabled: expected a bool"},
+		{"{\"id\":\"a\",\"teams_role\":[]}", "teams_role: expected an obj"},
+		{"{\"id\":\"a\",\"teams_role\":{\"red\":7}}",
+			"teams_role.red: expected a role"},
+		{"{\"id\":\"a\",\"teams_role\":{\"\":\"x\"}}", "teams_role: expected teams"},
 	};
 	struct fixture *f = *state;
 	char big[USER_CUSTOM_MAX + 64];
