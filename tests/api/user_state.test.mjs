@@ -290,8 +290,9 @@ describe('deletion', () => {
 			assert.equal(countRows(texts), options.messages === 'pruning' ? 0 : 3 - gone);
 			const kept = countRows(`SELECT COUNT(*) FROM users WHERE id = '${ann}' AND name = 'Ann'`);
 			assert.equal(kept, user === 'soft' ? 1 : 0);
-			if (options.conversations === 'hard')
-				assert.equal(countRows(`SELECT COUNT(*) FROM channels WHERE cid = '${named.cid}'`), 0);
+			for (const table of ['channels', 'channel_ids'])
+				assert.equal(countRows(`SELECT COUNT(*) FROM ${table} WHERE cid = '${named.cid}'`),
+					options.conversations === 'hard' ? 0 : 1);
 		});
 	}
 
