@@ -8,6 +8,7 @@
 #include "base/jw.h"
 #include "domain/task.h"
 #include "domain/user.h"
+#include "domain/user_impl.h"
 #include "store/db.h"
 
 /* One call, inside its transaction. */
@@ -90,6 +91,20 @@ mark(struct db *w, const struct change *c, enum sql_id statement, struct args ar
 	struct col col = COL_INTS(c->uids);
 
 	return db_exec(w, statement, args, &(struct bulk){&col, 1, c->n}, NULL, e);
+}
+
+/* Who comes back, or comes back under another name, must not take one that has become somebody
+ * else's. */
+static bool
+claim_names(struct db *w, const struct change *c, struct err *e)
+{
+	struct user **users = arena_array(c->a, c->n, sizeof(*users));
+	enum unique_names mode;
+
+	for (size_t i = 0; i < c->n; i++)
+		users[i] = &c->users[i];
+	return user_unique_mode(w, &mode, e) &&
+	       user_unique_claim(w, c->a, mode, users, c->n, e);
 }
 
 static struct str
@@ -230,7 +245,7 @@ restore_in(struct db *w, void *arg, struct err *e)
 				"user \"%.*s\" was deleted with its data, it can't be restored",
 				STR_ARG(u->id));
 	}
-	return mark(w, c, SQL_USER_RESTORE, ARGS(V_INT(c->now)), e);
+	return claim_names(w, c, e) && mark(w, c, SQL_USER_RESTORE, ARGS(V_INT(c->now)), e);
 }
 
 bool
@@ -286,10 +301,13 @@ reactivate_in(struct db *w, void *arg, struct err *e)
 				STR_ARG(c->users[i].id));
 	if (!mark(w, c, SQL_USER_REACTIVATE, ARGS(V_INT(c->now)), e))
 		return false;
-	if (c->name.p != NULL &&
-		!db_exec(w, SQL_USER_RENAME, ARGS(V_INT(c->uids[0]), V_TEXT(c->name)), NO_BULK,
-			NULL, e))
-		return false;
+	if (c->name.p != NULL) {
+		c->users[0].name = c->name;
+		if (!claim_names(w, c, e) ||
+			!db_exec(w, SQL_USER_RENAME, ARGS(V_INT(c->uids[0]), V_TEXT(c->name)),
+				NO_BULK, NULL, e))
+			return false;
+	}
 	return leave(w, c, &p, deactivated_at, e);
 }
 

@@ -37,7 +37,8 @@ struct user_belongings {
 };
 
 /* *task is the id of the task, p == NULL when there is none.  All four fail: NOT_FOUND
- * (unknown, or deleted), INPUT, STORE. */
+ * (unknown, or deleted), INPUT, STORE.  Who comes back must not take a name that has become
+ * somebody else's where names are unique: then DUPLICATE. */
 
 /* Who is deleted already can only be deleted again to forget him. */
 bool user_delete(struct db *, struct arena *, const struct user_list *,

@@ -66,9 +66,7 @@ in_the_app(void **state)
 {
 	struct fixture *f = *state;
 	struct err e;
-	struct str a = STR("a"), task;
-	struct user_list list = {&a, 1, false};
-	struct user_deletion hide = {.user = PURGE_HIDE};
+	struct str a = STR("a");
 
 	put_users(f, "[{\"id\":\"a\",\"name\":\"A\"},{\"id\":\"b\",\"name\":\"A\"}]", NULL);
 	set_mode(f, "app");
@@ -90,9 +88,36 @@ in_the_app(void **state)
 	put_users(f, "[{\"id\":\"c\",\"name\":\"c\"},{\"id\":\"d\",\"name\":\"C\"}]", NULL);
 	refuse(f, "[{\"id\":\"c\",\"name\":\"C\"},{\"id\":\"d\",\"name\":\"C\"}]", "\"C\"");
 	put_users(f, "[{\"id\":\"b\",\"name\":\"B\"}]", NULL);
-	must(user_delete(f->db, &f->arena, &list, &hide, &task, &e), &e);
+	must(delete_users(f, &a, 1, PURGE_HIDE, &e), &e);
 	put_users(f, "[{\"id\":\"e\",\"name\":\"A\"}]", NULL);
 	refuse(f, "[{\"id\":\"a\",\"name\":\"A\"}]", "users.a.name");
+}
+
+/* Users come back with names that are still theirs. */
+static void
+coming_back(void **state)
+{
+	struct fixture *f = *state;
+	struct str a = STR("a"), task;
+	const struct user_list list = {.ids = &a, .n = 1};
+	const struct user_belongings none = {0};
+	struct err e;
+
+	set_mode(f, "app");
+	put_users(f, "[{\"id\":\"a\",\"name\":\"A\"},{\"id\":\"b\",\"name\":\"B\"}]", NULL);
+	must(delete_users(f, &a, 1, PURGE_HIDE, &e), &e);
+	must(user_restore(f->db, &f->arena, &list, &e), &e);
+	must(delete_users(f, &a, 1, PURGE_HIDE, &e), &e);
+	put_users(f, "[{\"id\":\"b\",\"name\":\"A\"}]", NULL);
+	must_fail(user_restore(f->db, &f->arena, &list, &e), &e, ERR_DUPLICATE,
+		"users.a.name: \"A\"");
+	put_users(f, "[{\"id\":\"b\",\"name\":\"B\"}]", NULL);
+	must(user_restore(f->db, &f->arena, &list, &e), &e);
+	must(user_deactivate(f->db, &f->arena, &list, &none, &task, &e), &e);
+	must_fail(user_reactivate(f->db, &f->arena, &list, &none, STR("B"), &task, &e), &e,
+		ERR_DUPLICATE, "users.a.name: \"B\"");
+	must(user_reactivate(f->db, &f->arena, &list, &none, STR("C"), &task, &e), &e);
+	refuse(f, "[{\"id\":\"b\",\"name\":\"C\"}]", "users.b.name");
 }
 
 static void
@@ -155,6 +180,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(off_by_default),
 		WITH_STORE(in_the_app),
+		WITH_STORE(coming_back),
 		WITH_STORE(in_a_team),
 		WITH_STORE(many_who_were_there),
 	};
