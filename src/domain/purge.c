@@ -213,17 +213,33 @@ purge_walk_sent(struct purge_job *j, const struct purge_user *u, purge_batch_fn 
 
 /* ---- messages ----------------------------------------------------------------------- */
 
+bool
+purge_remove_messages(struct db *w, const struct bulk *keys, struct err *e)
+{
+	return keys->nrows == 0 ||
+	       (db_exec(w, SQL_PURGE_REMOVE_MESSAGE_IDS, NO_ARGS, keys, NULL, e) &&
+		       db_exec(w, SQL_PURGE_REMOVE_MESSAGES, NO_ARGS, keys, NULL, e));
+}
+
+static bool
+remove_in(struct db *w, void *arg, struct err *e)
+{
+	return purge_remove_messages(w, arg, e);
+}
+
 static bool
 treat_messages(struct purge_job *j, const struct purge_user *u, struct purge_keys keys)
 {
+	struct col col = COL_INTS(keys.v);
+	struct bulk bulk = {&col, 1, keys.n};
+
 	switch (j->purge->messages) {
 	case PURGE_HIDE:
 		return purge_do(j, SQL_PURGE_HIDE_MESSAGES, ARGS(V_INT(u->stamp)), keys);
 	case PURGE_EMPTY:
 		return purge_do(j, SQL_PURGE_EMPTY_MESSAGES, ARGS(V_INT(u->stamp)), keys);
 	case PURGE_REMOVE:
-		return purge_do(j, SQL_PURGE_REMOVE_MESSAGE_IDS, NO_ARGS, keys) &&
-		       purge_do(j, SQL_PURGE_REMOVE_MESSAGES, NO_ARGS, keys);
+		return keys.n == 0 || task_write(j->turn, false, remove_in, &bulk, j->e);
 	case PURGE_SHOW:
 		return purge_do(j, SQL_PURGE_SHOW_MESSAGES, ARGS(V_INT(u->stamp)), keys);
 	default:

@@ -54,11 +54,8 @@ remove_in(struct db *w, void *arg, struct err *e)
 	if (d->hides &&
 		!db_exec(w, SQL_PURGE_HIDE_CHANNELS, ARGS(V_INT(d->stamp)), &nos, NULL, e))
 		return false;
-	if (keys.nrows > 0 &&
-		(!db_exec(w, SQL_PURGE_REMOVE_MESSAGE_IDS, NO_ARGS, &keys, NULL, e) ||
-			!db_exec(w, SQL_PURGE_REMOVE_MESSAGES, NO_ARGS, &keys, NULL, e)))
-		return false;
-	return db_exec(w, SQL_PURGE_REMOVE_CHANNEL_IDS, NO_ARGS, &nos, NULL, e) &&
+	return purge_remove_messages(w, &keys, e) &&
+	       db_exec(w, SQL_PURGE_REMOVE_CHANNEL_IDS, NO_ARGS, &nos, NULL, e) &&
 	       db_exec(w, SQL_PURGE_REMOVE_CHANNELS, NO_ARGS, &nos, &d->gone, e) &&
 	       db_exec(w, SQL_PURGE_REMOVE_MEMBERS, NO_ARGS, &nos, NULL, e);
 }

@@ -36,6 +36,9 @@ bool purge_ask(struct purge_job *, enum sql_id, struct args, const struct bulk *
 bool
 purge_do(struct purge_job *, enum sql_id statement, struct args, struct purge_keys) MUST_USE;
 
+/* Removes messages with their ids, by their keys.  Only inside a write. */
+bool purge_remove_messages(struct db *w, const struct bulk *keys, struct err *) MUST_USE;
+
 /* A campaign whose channels or messages are a user's. */
 struct purge_campaign {
 	int64_t no, form;
