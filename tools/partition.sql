@@ -42,7 +42,8 @@ BEGIN
 	END IF;
 	FOR t IN SELECT * FROM (VALUES ('users', 'uid'), ('user_ids', 'id'), ('channels', 'no'),
 		('channel_ids', 'cid'), ('members', 'channel'), ('messages', 'key'),
-		('message_ids', 'id'), ('batches', 'campaign'), ('targets', 'key')) AS x (name, col)
+		('message_ids', 'id'), ('batches', 'campaign'), ('targets', 'key'),
+		('poll_votes', 'poll'), ('devices', 'uid'), ('user_names', 'hash')) AS x (name, col)
 	LOOP
 		IF (SELECT relkind FROM pg_class WHERE oid = t.name::regclass) <> 'r' THEN
 			RAISE EXCEPTION 'table % is partitioned already', t.name;

@@ -107,8 +107,8 @@ replace(struct db *w, const struct voting *v, const struct poll *p, const struct
 	vote->key = old->key;
 	vote->id = old->id;
 	if (!db_exec(w, SQL_POLL_VOTE_CHANGE,
-		    ARGS(V_INT(vote->key), V_INT(vote->option), V_INT(vote->cast_at),
-			    V_TEXT(vote->answer)),
+		    ARGS(V_INT(vote->key), V_INT(p->no), V_INT(vote->option),
+			    V_INT(vote->cast_at), V_TEXT(vote->answer)),
 		    NO_BULK, NULL, e))
 		return false;
 	return old->option == vote->option ||
@@ -118,7 +118,8 @@ replace(struct db *w, const struct voting *v, const struct poll *p, const struct
 static bool
 drop(struct db *w, const struct poll *p, const struct poll_vote *vote, struct err *e)
 {
-	return db_exec(w, SQL_POLL_VOTE_DELETE, ARGS(V_INT(vote->key)), NO_BULK, NULL, e) &&
+	return db_exec(w, SQL_POLL_VOTE_DELETE, ARGS(V_INT(vote->key), V_INT(p->no)), NO_BULK,
+		       NULL, e) &&
 	       count(w, p, vote->option, -1, e);
 }
 
@@ -224,11 +225,10 @@ find_vote(
 	*found = false;
 	if (!poll_vote_key(v->app, v->vote_id, &key))
 		return true;
-	if (!db_query(w, SQL_POLL_VOTE_BY_KEY, ARGS(V_INT(key)), NO_BULK, &r, e))
+	if (!db_query(w, SQL_POLL_VOTE_BY_KEY, ARGS(V_INT(key), V_INT(p->no)), NO_BULK, &r, e))
 		return false;
 	if (rows_next(&r))
-		*found = row_int(&r, 0) == p->no &&
-			 poll_vote_from_row(&r, v->a, v->app, p, v->out);
+		*found = poll_vote_from_row(&r, v->a, v->app, p, v->out);
 	return rows_end(&r, e);
 }
 

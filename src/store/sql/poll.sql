@@ -54,7 +54,7 @@ WHERE poll = $1 AND option @in(SELECT r.option FROM @rows(option BIGINT) AS r)
 -- only: sqlite
 SELECT r.ord, v.key, v.uid, v.option, v.cast_at, v.answer
 FROM @rows(poll BIGINT, option BIGINT) AS r
-@probe(poll_votes v ON v.key IN (SELECT k.key FROM poll_votes k
+@probe(poll_votes v ON v.poll = r.poll AND v.key IN (SELECT k.key FROM poll_votes k
 	WHERE k.poll + 0 = r.poll AND k.option = r.option
 	ORDER BY k.cast_at DESC, k.key DESC LIMIT $1))
 ORDER BY r.ord, v.cast_at DESC, v.key DESC
@@ -73,16 +73,17 @@ FROM @rows(poll BIGINT) AS r @probe(poll_votes v ON v.poll = r.poll AND v.uid = 
 ORDER BY r.ord, v.cast_at, v.key
 
 -- name: poll_vote_by_key
-SELECT v.poll, v.key, v.uid, v.option, v.cast_at, v.answer FROM poll_votes v WHERE v.key = $1
+SELECT v.poll, v.key, v.uid, v.option, v.cast_at, v.answer FROM poll_votes v
+WHERE v.key = $1 AND v.poll = $2
 
 -- name: poll_vote_insert
 INSERT INTO poll_votes (key, poll, uid, option, cast_at, answer) VALUES ($1, $2, $3, $4, $5, $6)
 
 -- name: poll_vote_change
-UPDATE poll_votes SET option = $2, cast_at = $3, answer = $4 WHERE key = $1
+UPDATE poll_votes SET option = $3, cast_at = $4, answer = $5 WHERE key = $1 AND poll = $2
 
 -- name: poll_vote_delete
-DELETE FROM poll_votes WHERE key = $1
+DELETE FROM poll_votes WHERE key = $1 AND poll = $2
 
 -- name: poll_count_vote
 UPDATE poll_options SET votes = votes + $3 WHERE poll = $1 AND option = $2

@@ -136,6 +136,47 @@ a_step_that_fails_changes_nothing(void **state)
 	assert_int_equal(must_find(f, "team", "red").no, 4096);
 }
 
+/* The number of the step of that name. */
+static int
+step_named(const char *name)
+{
+	for (int i = 0; i < sql_nsteps; i++)
+		if (strcmp(sql_steps[i].name, name) == 0)
+			return i + 1;
+	fail_msg("no step %s", name);
+	return 0;
+}
+
+static bool
+vote_in(struct db *w, void *arg UNUSED, struct err *e)
+{
+	return db_exec(w, SQL_POLL_VOTE_INSERT,
+		ARGS(V_INT(9), V_INT(1), V_INT(3), V_INT(1), V_INT(5), V_NULL), NO_BULK, NULL,
+		e);
+}
+
+/* Votes get another primary key; they stay, and a user has one for an option as before. */
+static void
+an_old_store_keeps_its_votes(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	build_old(f, step_named("011_vote_keys.sql") - 1,
+		"INSERT INTO poll_votes (key, poll, uid, option, cast_at, answer) VALUES "
+		"(7, 1, 3, 1, 5, NULL), (8, 1, 4, 0, 6, 'why?'), (6, 2, 3, 1, 7, NULL)");
+	fixture_open(f);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM poll_votes", NO_ARGS), 3);
+	assert_int_equal(sql_int(f->db,
+				 "SELECT cast_at FROM poll_votes WHERE poll = 1 AND uid = 4 "
+				 "AND answer = 'why?'",
+				 NO_ARGS),
+		6);
+	must_fail(db_write(f->db, vote_in, NULL, &e), &e, ERR_STALE, "poll_vote");
+	sql_script(f, "DELETE FROM poll_votes WHERE key = 7");
+	must(db_write(f->db, vote_in, NULL, &e), &e);
+}
+
 /* ---- unique ------------------------------------------------------------------------------ */
 
 struct insert {
@@ -310,6 +351,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_old_store_gets_its_directories),
 		TEST(a_step_that_fails_changes_nothing),
+		TEST(an_old_store_keeps_its_votes),
 		TEST(a_cid_stands_once),
 		TEST(a_user_id_stands_once),
 		TEST(a_message_id_stands_once),

@@ -262,7 +262,8 @@ hot_statements_use_their_index(void **state)
 /* Large tables, and the column that each can be distributed or partitioned by. */
 static const char *const distributed[][2] = {{"users", "uid"}, {"channels", "no"},
 	{"members", "channel"}, {"messages", "key"}, {"batches", "campaign"},
-	{"targets", "key"}, {"user_ids", "id"}, {"channel_ids", "cid"}, {"message_ids", "id"}};
+	{"targets", "key"}, {"user_ids", "id"}, {"channel_ids", "cid"}, {"message_ids", "id"},
+	{"poll_votes", "poll"}, {"devices", "uid"}, {"user_names", "hash"}};
 
 static int64_t
 count_by(struct world *w, const char *sql, const char *a, const char *b)
