@@ -28,7 +28,7 @@ INSERT INTO forms (form, type, kind, prefix, suffix, shadowed) VALUES ($1, $2, $
 
 -- name: form_shadow
 UPDATE forms SET shadowed = 1
-WHERE shadowed = 0 AND form IN (SELECT r.form FROM @rows(form BIGINT) AS r)
+WHERE shadowed = 0 AND form @in(SELECT r.form FROM @rows(form BIGINT) AS r)
 
 -- Explicit channels whose cid lies in a range: how many, looking at so many at most, and
 -- whether one of them has the suffix.
