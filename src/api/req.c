@@ -304,15 +304,28 @@ read_body(struct req *r, struct err *e)
 	return true;
 }
 
+/* A store that fails behind a commit, when it is read for the answer, leaves done what was
+ * done: the answer must not deny it. */
+static bool
+call_handler(struct req *r, struct err *e)
+{
+	bool ok = r->route->handler(r, e);
+	bool has_written = r->db != NULL && db_take_written(r->db);
+
+	if (!ok && has_written && err_http(e->code) == 503)
+		e->code = ERR_UNCERTAIN;
+	return ok;
+}
+
 static bool
 run_handler(struct req *r, struct err *e)
 {
 	buf_init(&r->out, r->arena, 4096);
 	jw_init(&r->w, &r->out);
 	if (r->route->flags & ROUTE_RAW_ANSWER)
-		return r->route->handler(r, e);
+		return call_handler(r, e);
 	jw_obj(&r->w);
-	if (!r->route->handler(r, e))
+	if (!call_handler(r, e))
 		return false;
 	write_duration(&r->w, r->in->began_us);
 	jw_end_obj(&r->w);

@@ -99,7 +99,19 @@ db_read(struct db *db, tx_fn fn, void *arg, struct err *e)
 bool
 db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
-	return db->driver->write(db, fn, arg, e);
+	if (!db->driver->write(db, fn, arg, e))
+		return false;
+	db->has_written = true;
+	return true;
+}
+
+bool
+db_take_written(struct db *db)
+{
+	bool written = db->has_written;
+
+	db->has_written = false;
+	return written;
 }
 
 bool

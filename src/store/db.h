@@ -145,6 +145,10 @@ bool db_read(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
  * on.  Fails: what fn fails with, STORE, UNCERTAIN. */
 bool db_write(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
+/* Whether a db_write has committed since the last call: a failure that follows it, of reading for
+ * the answer, must not be told as if nothing were done. */
+bool db_take_written(struct db *db);
+
 /* Like db_write, for the engine's long transactions: other such ones may be at work at the same
  * time, as may one db_write (on SQLite they take turns instead).  ${fn} must not rest on what
  * it has read, save by conditional updates, unique keys and db_lock_channels(). */

@@ -567,7 +567,7 @@ pg_open(struct db **out, struct store *s, struct err *e UNUSED)
 
 	if (d == NULL)
 		panic("out of memory");
-	d->base = (struct db){&driver_pg, s};
+	d->base = (struct db){.driver = &driver_pg, .store = s};
 	buf_init(&d->scratch, NULL, 4096);
 	*out = &d->base;
 	return true;

@@ -432,7 +432,7 @@ connection_open(struct db **out, struct sqlite_store *s, bool is_writer, struct 
 
 	if (d == NULL)
 		panic("out of memory");
-	d->base = (struct db){&driver_sqlite, &s->base};
+	d->base = (struct db){.driver = &driver_sqlite, .store = &s->base};
 	d->is_writer = is_writer;
 	rc = sqlite3_open_v2(s->path, &d->h, flags, NULL);
 	if (rc == SQLITE_OK && !is_writer)

@@ -48,6 +48,7 @@ struct store {
 struct db {
 	const struct driver *driver;
 	struct store *store;
+	bool has_written; /* see db_take_written() */
 };
 
 extern const struct driver driver_sqlite, driver_pg;

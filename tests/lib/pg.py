@@ -4,6 +4,7 @@ import atexit
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -29,6 +30,7 @@ class Postgres:
         self.url = subprocess.run([SCRIPT] + arguments, check=True, text=True, stdout=subprocess.PIPE,
                                   env=dict(os.environ, FANFARE_PG_CONF=conf)).stdout.strip()
         atexit.register(self.stop)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def script(self, verb, *rest, **options):
         subprocess.run([SCRIPT, verb, self.folder + "/pg", *rest], check=True, **options)

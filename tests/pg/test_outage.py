@@ -18,7 +18,7 @@ import wire
 from server import Client
 
 RESTARTS = 8
-UNCERTAIN = "did not say whether this was done"
+DENIED = "nothing was changed"
 USERS = 20000
 
 postgres = None
@@ -75,7 +75,7 @@ class Writers:
                 self.acknowledged.append((kind, ident))
             elif answer.status == 503 and answer.headers["Retry-After"] == "1" and answer.json["code"] == -1 \
                     and answer.json["StatusCode"] == 503:
-                (self.unknown if UNCERTAIN in text else self.denied).append((kind, ident))
+                (self.denied if DENIED in text else self.unknown).append((kind, ident))
                 time.sleep(0.005)
             else:
                 self.wrong.append((ident, answer.status, text))

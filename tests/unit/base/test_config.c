@@ -151,6 +151,32 @@ secrets_have_no_flag(void **state)
 	assert_string_equal(config.api_secret, "from the environment");
 }
 
+/* The address of a database may hold a password; it may have been put anywhere. */
+static void
+addresses_are_not_repeated(void **state)
+{
+#define URL "postgresql://ann:hush@host/x"
+	static const char *const args[] = {URL, "-store=" URL, "--stor=" URL, "--workers " URL,
+		"--log-level " URL, "--config " URL};
+	static const char *const lines[] = {URL, URL " = x", "workers = " URL, "stor = " URL};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(args); i++) {
+		assert_false(load(args[i]));
+		assert_null(strstr(err.msg, "hush"));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		char flag[80];
+
+		write_file(lines[i]);
+		snprintf(flag, sizeof(flag), "--config %s", path);
+		assert_false(load(flag));
+		assert_null(strstr(err.msg, "hush"));
+		remove_file(NULL);
+	}
+#undef URL
+}
+
 static void
 bad_flags(void **state)
 {
@@ -261,6 +287,7 @@ main(void)
 		CLEAN(flags_in_both_forms),
 		CLEAN(higher_places_win),
 		CLEAN(secrets_have_no_flag),
+		CLEAN(addresses_are_not_repeated),
 		CLEAN(bad_flags),
 		CLEAN(bad_environment),
 		CLEAN(bad_files),

@@ -161,6 +161,26 @@ clipping_keeps_characters_whole(void **state)
 }
 
 static void
+urls_are_shown_without_what_may_be_secret(void **state)
+{
+	static const struct {
+		struct str value, shown;
+	} cases[] = {
+		{STR_INIT("postgresql://ann:pw@host/x"), STR_INIT("postgresql://")},
+		{STR_INIT("--store=postgresql://ann:pw@host/x"), STR_INIT("--store=postgresql://")},
+		{STR_INIT("://"), STR_INIT("://")},
+		{STR_INIT("sqlite:/a/b"), STR_INIT("sqlite:/a/b")},
+		{STR_INIT("a:/"), STR_INIT("a:/")},
+		{STR_INIT(""), STR_INIT("")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_true(str_eq(str_public(cases[i].value), cases[i].shown));
+	assert_int_equal(str_public(STR_NONE).n, 0);
+}
+
+static void
 grow_and_check(struct arena *arena)
 {
 	struct arena_mark *other = NULL;
@@ -245,6 +265,7 @@ main(void)
 		cmocka_unit_test(printed_integers_read_back),
 		cmocka_unit_test(utf8_follows_the_standard),
 		cmocka_unit_test(clipping_keeps_characters_whole),
+		cmocka_unit_test(urls_are_shown_without_what_may_be_secret),
 		cmocka_unit_test(buffers_grow_on_heap_and_arena),
 		cmocka_unit_test(printf_fits_any_length),
 		cmocka_unit_test(sizes_are_checked),

@@ -231,6 +231,24 @@ failure_rolls_back(void **state)
 	assert_int_equal(count(f->db, "SELECT COUNT(*) FROM users"), 1);
 }
 
+/* Told once; only of what was committed (I-19). */
+static void
+commits_are_remembered(void **state)
+{
+	struct fixture *f = *state;
+	char there[] = "there";
+	struct err e;
+
+	assert_false(db_take_written(f->db));
+	assert_false(db_write(f->db, put_then_fail, NULL, &e));
+	assert_false(db_take_written(f->db));
+	must(db_write(f->db, put_one, there, &e), &e);
+	assert_false(db_write(f->db, put_one, there, &e));
+	assert_int_equal(count(f->db, "SELECT COUNT(*) FROM users"), 1);
+	assert_true(db_take_written(f->db));
+	assert_false(db_take_written(f->db));
+}
+
 struct snapshot {
 	struct fixture *f;
 	struct db *other;
@@ -470,6 +488,8 @@ json_sorts_alike(void **state)
 			NULL},                                                                 \
 		{#engine ": failure_rolls_back", failure_rolls_back, on_##engine, teardown,    \
 			NULL},                                                                 \
+		{#engine ": commits_are_remembered", commits_are_remembered, on_##engine,      \
+			teardown, NULL},                                                       \
 		{#engine ": snapshots_stand_still", snapshots_stand_still, on_##engine,        \
 			teardown, NULL},                                                       \
 		{#engine ": writers_stand_in_line", writers_stand_in_line, on_##engine,        \
