@@ -100,7 +100,7 @@ suite_script() { # name folder
 	count "$1" "$p" "$f"
 }
 
-for suite in ${SUITES:-unit unit_pg api api_pg python python_pg cli crash pg}; do
+for suite in ${SUITES:-unit unit_pg api api_pg python python_pg cli crash pg partition}; do
 	case $suite in
 	unit) suite_unit unit unit ;;
 	api) suite_api api ;;

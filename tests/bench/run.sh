@@ -1,3 +1,6 @@
 #!/bin/sh
 # run – the figures of the product: run.sh BUILD.  BENCH_SIZE=10M adds ten million.
-exec python3 "$(dirname "$0")/bench.py" --fanfare "$1/fanfare"
+set -e
+here=$(dirname "$0")
+python3 "$here/bench.py" --fanfare "$1/fanfare"
+python3 "$here/audience.py" --fanfare "$1/fanfare"
