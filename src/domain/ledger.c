@@ -13,6 +13,9 @@
 
 /* A plan is written in transactions of so many batches, so that API writes get their turn. */
 #define PLAN_CHUNK 128
+/* The number of batches is a multiple of it, and a batch not smaller than so many. */
+#define TOGETHER       8
+#define WORTH_A_COMMIT 1024
 
 /* ---- plan ---------------------------------------------------------------------------- */
 
@@ -135,10 +138,23 @@ plan_tx(struct db *w, void *arg, struct err *e)
 		       NO_BULK, NULL, e);
 }
 
+/* Workers that begin together should end together: batches of one size, as many as a multiple
+ * of the usual numbers of workers, unless that made them too small to be worth a commit. */
+static int64_t
+level_size(int64_t count, int64_t most)
+{
+	int64_t n = (count + most - 1) / most;
+
+	n = MAX_OF((n + TOGETHER - 1) / TOGETHER * TOGETHER, 1);
+	return MAX_OF((count + n - 1) / n, MIN_OF(most, WORTH_A_COMMIT));
+}
+
 static bool
 run(struct db *db, struct plan *p, bool *done, struct err *e)
 {
 	bool ok;
+
+	p->batch_size = level_size(p->count, p->batch_size);
 
 	arena_init(&p->arena, 65536, SIZE_MAX);
 	p->uids = arena_array(&p->arena, (size_t)p->batch_size, sizeof(int64_t));

@@ -38,8 +38,8 @@ struct batch {
 
 /* ---- plan ---------------------------------------------------------------------------- */
 
-/* Writes the whole plan of an audience: batches of ${batch_size} in uid order, message keys
- * reserved; the last write makes the campaign planned, with its audience, form and pending
+/* Writes the whole plan of an audience: batches of at most ${batch_size} in uid order, message
+ * keys reserved; the last write makes the campaign planned, with its audience, form and pending
  * count, or completed when the audience is empty (I-5).  Batches of an unfinished plan
  * cannot be claimed; one that a dead process left is dropped first.  *done false: the
  * campaign is no longer in_progress.  Fails: STORE. */
