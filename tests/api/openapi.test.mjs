@@ -36,6 +36,42 @@ describe('openapi', () => {
 			assert.ok(doc.components.schemas[name], name);
 	});
 
+	/* What a schema says, through all references. */
+	const resolve = (schema) => {
+		let found = schema;
+		while (found?.$ref)
+			found = doc.components.schemas[found.$ref.split('/').at(-1)];
+		return found;
+	};
+	const says = (schema) => {
+		const found = resolve(schema);
+		return Boolean(found && (found.properties || found.additionalProperties || (found.allOf ?? []).some(says)));
+	};
+
+	test('every operation says what it takes and what it answers', () => {
+		const silent = [];
+		for (const { path, method, operation } of operations()) {
+			const answer = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))[1];
+			if (!says(answer.content['application/json'].schema))
+				silent.push(`${method} ${path}: its answer`);
+			if (!['post', 'put', 'patch'].includes(method))
+				continue;
+			const body = operation.requestBody?.content ?? {};
+			/* Lines of JSON are a text for the description. */
+			if (!body['application/x-ndjson'] && !says(body['application/json']?.schema))
+				silent.push(`${method} ${path}: its body`);
+		}
+		assert.deepEqual(silent, []);
+	});
+
+	test('what is answered, and with which status', () => {
+		for (const { path, method, operation } of operations()) {
+			const good = Object.keys(operation.responses).filter((status) => status !== 'default');
+			assert.deepEqual(good, [method === 'post' || method === 'put' ? '201' : '200'], `${method} ${path}`);
+			assert.ok(says(operation.responses.default.content['application/json'].schema));
+		}
+	});
+
 	test('parameters of paths are declared', () => {
 		for (const { path, operation } of operations()) {
 			const inPath = [...path.matchAll(/{([^}]+)}/g)].map(([, name]) => name);
