@@ -219,6 +219,11 @@ describe('get and its user pages', () => {
 		const two = await js.campaign('p2000').get({ users: { limit: 1000, next: one.users.next } });
 		assert.deepEqual([...one.campaign.user_ids, ...two.campaign.user_ids], many);
 		assert.equal(two.users.next, undefined);
+		const back = await js.campaign('p2000').get({ users: { limit: 1000, prev: two.users.prev } });
+		assert.deepEqual(back.campaign.user_ids, one.campaign.user_ids);
+		/* A thousand is the default, too. */
+		const plainly = assertOk(await api.get('/api/v2/chat/campaigns/p2000'), 200);
+		assert.deepEqual([plainly.campaign.user_ids.length, Boolean(plainly.users.next)], [1000, true]);
 	});
 	test('unknown: 404 code 16', async () => {
 		await refused(js.campaign('c9').get(), 16, /GetCampaign failed.*c9/);
@@ -593,6 +598,25 @@ describe('query', () => {
 			assert.deepEqual(times, [...times].sort());
 		});
 	}
+	/* api.md §2.3.7, the table: what stands there is taken, what does not is refused. */
+	const SCALAR = ['$eq', '$exists', '$gt', '$gte', '$in', '$lt', '$lte'];
+	const TABLE = { id: SCALAR, name: SCALAR, sender_id: SCALAR, status: SCALAR,
+		segments: ['$contains', '$eq', '$in'], created_at: SCALAR, updated_at: SCALAR, colour: [] };
+	for (const { name, chat } of DIALECTS)
+		test(`${name}: each field takes its operators and no others`, async () => {
+			const wrong = [];
+			for (const [field, allowed] of Object.entries(TABLE))
+				for (const op of [...SCALAR, '$ne', '$nin', '$contains', '$autocomplete', '$q', '$regex']) {
+					const one = field.endsWith('_at') ? '2027-01-01T00:00:00Z' : 'x';
+					const filter = { [field]: { [op]: op === '$exists' ? true : op === '$in' ? [one] : one } };
+					const answer = await api.post(`${chat}/campaigns/query`, { filter });
+					const [status, code] = allowed.includes(op) ? [201, undefined] : [400, 4];
+					if (answer.status !== status || answer.body.code !== code ||
+						(code && !answer.body.message.includes(field)))
+						wrong.push(`${JSON.stringify(filter)} → ${answer.text.slice(0, 150)}`);
+				}
+			assert.deepEqual(wrong, []);
+		});
 	test('stream-chat: the documented pages', async () => {
 		const sort = [{ field: 'created_at', direction: -1 }];
 		const { campaigns, next, prev } = await js.queryCampaigns(mine, sort, { limit: 2 });
@@ -649,6 +673,14 @@ describe('query', () => {
 	});
 });
 
-test('what remains of the 2022 API: 404 code 16', async () => {
-	assertError(await call(server, 'PATCH', '/campaigns/q0/schedule', { body: {} }), 404, 16);
+test('the 2022 API: its wrapper is taken, its endpoints are not there', async () => {
+	await makeCampaign(api, plain({ id: 'old' }));
+	for (const [method, path, body] of [['PATCH', '/campaigns/old/schedule', { send_at: ahead(HOUR) }],
+		['PATCH', '/campaigns/old/resume', {}]])
+		assertError(await call(server, method, path, { body }), 404, 16);
+	for (const [method, path] of [['GET', '/campaigns'], ['GET', '/segments'], ['PATCH', '/campaigns/old/stop']])
+		assertError(await call(server, method, path, { body: method === 'GET' ? undefined : {} }), 405, 4);
+	assert.equal((await api.post('/campaigns', { campaign: plain({ id: 'wrapped' }) })).body.campaign.id, 'wrapped');
+	assert.equal((await api.post('/segments', { segment: { id: 'wrapped', type: 'user' } })).body.segment.id, 'wrapped');
+	assert.equal((await getCampaign(api, 'old')).status, 'draft');
 });

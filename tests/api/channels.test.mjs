@@ -334,6 +334,54 @@ describe('query', () => {
 		{ created_by_id: 5 }, { last_message_at: { $exists: 1 } }, { $and: {} }, { $or: [] }, { $not: {} },
 		{ pinned_at: '2020-01-01T00:00:00Z' },
 	], (filter_conditions) => api.post('/channels', { filter_conditions }), /filter/));
+	/* api.md §6.2, the table, and what is taken beyond it: $ne and $nin wherever they mean something,
+	 * $autocomplete for every text, $in and $exists for flags.  All else is refused. */
+	const SCALAR = ['$eq', '$exists', '$gt', '$gte', '$in', '$lt', '$lte', '$ne', '$nin'];
+	const TEXT = [...SCALAR, '$autocomplete', '$q'];
+	const FLAG = ['$eq', '$exists', '$in', '$ne'];
+	const each = (fields, operators) => Object.fromEntries(fields.split(' ').map((field) => [field, operators]));
+	const TABLE = { ...each('cid id type created_by_id team', TEXT),
+		...each('created_at updated_at last_updated last_message_at member_count message_count', SCALAR),
+		...each('frozen archived blocked disabled distinct has_unread hidden joined muted pinned', FLAG),
+		app_banned: ['$eq'], members: ['$eq', '$in', '$nin'], 'member.user.name': ['$autocomplete', '$eq', '$q'],
+		...each('channel_role invite filter_tags', ['$eq', '$in']),
+		...each('name anything any.thing', [...TEXT, '$contains']) };
+	const operand = (field, op) => {
+		const one = /_at$|last_updated/.test(field) ? '2027-01-01T00:00:00Z' : /_count$/.test(field) ? 1
+			: field === 'invite' ? 'pending' : field === 'app_banned' ? 'only'
+				: TABLE[field] === FLAG ? true : 'x';
+		return op === '$exists' ? true : op === '$in' || op === '$nin' ? [one] : one;
+	};
+	for (const { name, chat } of DIALECTS)
+		test(`${name}: each field takes its operators and no others`, async () => {
+			const wrong = [];
+			for (const [field, allowed] of Object.entries(TABLE))
+				for (const op of [...TEXT, '$contains', '$regex', '$not']) {
+					const filter = { [field]: { [op]: operand(field, op) } };
+					const answer = await api.post(`${chat}/channels`, { filter_conditions: filter, user_id: 'ann' });
+					const [status, code] = allowed.includes(op) ? [201, undefined] : [400, 4];
+					if (answer.status !== status || answer.body.code !== code ||
+						(code && !answer.body.message.includes(field)))
+						wrong.push(`${JSON.stringify(filter)} → ${answer.text.slice(0, 150)}`);
+				}
+			assert.deepEqual(wrong, []);
+		});
+	test('fields of one member', async () => {
+		const mate = js.channel('livestream', 'mate', { members: ['ann', { user_id: 'bob', channel_role:
+			'channel_moderator' }], created_by_id: 'ann' });
+		await mate.create();
+		await mate.hide('ann');
+		assertOk(await api.patch('/channels/livestream/mate/member/bob', { set: { pinned: true, archived: true } }), 200);
+		const sees = async (user_id, more) => assertOk(await api.post('/channels', { user_id,
+			filter_conditions: { cid: 'livestream:mate', ...more } }), 201).channels.length === 1;
+		for (const [who, more, expected] of [['ann', {}, false], ['ann', { hidden: true }, true], ['bob', {}, true],
+			['bob', { hidden: true }, false], ['bob', { pinned: true }, true], ['bob', { pinned: false }, false],
+			['bob', { archived: true }, true], ['bob', { archived: false }, false], ['bob', { joined: true }, true],
+			['carl', { joined: true }, false], ['bob', { channel_role: 'channel_moderator' }, true],
+			['bob', { channel_role: { $in: ['channel_member'] } }, false], ['bob', { has_unread: true }, false],
+			['bob', { invite: 'pending' }, false]])
+			assert.equal(await sees(who, more), expected, `${who} ${JSON.stringify(more)}`);
+	});
 	for (const { name, chat } of DIALECTS) {
 		test(`${name}: filters`, async () => {
 			for (const [filter, expected] of cases) {
