@@ -414,6 +414,102 @@ describe('Segments for Campaigns', () => {
 			assert.equal((await onlyMessage(api, id)).text, 'all');
 	});
 
+	test('channel segment by filter', async () => {
+		await client.channel('messaging', 'c1', { created_by_id: 'sender', team: 'commonteam' }).create();
+		await client.channel('messaging', 'c2', { created_by_id: 'sender' }).create();
+		/* as printed; addTargets, removeTargets and targetExists stand in the next test: a segment
+		 * that follows a filter takes no targets */
+		// note: channel template is not required for channel segment
+		let segmentType = "channel";
+		let segmentId = "segmentId";
+		let data = {
+			name: "segment_name",
+			description: "segment_description",
+			filter: {
+				team: "commonteam",
+			},
+		};
+		let channelSegment = client.segment(segmentType, segmentId, data);
+		await channelSegment.create();
+		await channelSegment.get();
+		await refused(channelSegment.addTargets(['messaging:c2']), 4, /segmentId/);
+		await refused(channelSegment.removeTargets(['messaging:c1']), 4, /segmentId/);
+		await channelSegment.targetExists('messaging:c1');
+		await refused(channelSegment.targetExists('messaging:c2'), 16);
+		const sized = await until('the size is 1', async () => {
+			const { segment } = await channelSegment.get();
+			return segment.size === 1 && segment;
+		});
+		await channelSegment.delete();
+		/* end */
+		assert.deepEqual([sized.name, sized.description, sized.filter],
+			['segment_name', 'segment_description', { team: 'commonteam' }]);
+		await refused(channelSegment.get(), 16);
+	});
+
+	test('list of channels: create, get, addTargets, removeTargets, targetExists, delete', async () => {
+		const channelCids = ['messaging:c1', 'messaging:c2'];
+		const channelCid = 'messaging:c1';
+		/* as printed, without the filter */
+		let segmentType = "channel";
+		let segmentId = "segmentId";
+		let data = {
+			name: "segment_name",
+			description: "segment_description",
+		};
+		let channelSegment = client.segment(segmentType, segmentId, data);
+		await channelSegment.create();
+		await channelSegment.get();
+		await channelSegment.addTargets(channelCids);
+		assert.equal((await channelSegment.get()).segment.size, 2);
+		await channelSegment.removeTargets(channelCids);
+		assert.equal((await channelSegment.get()).segment.size, 0);
+		/* the printed order looks for what was just removed */
+		await refused(channelSegment.targetExists(channelCid), 16);
+		await channelSegment.addTargets(channelCids);
+		await channelSegment.targetExists(channelCid);
+		await channelSegment.delete();
+		/* end */
+		await refused(channelSegment.get(), 16);
+	});
+
+	test('all channels of the sender', async () => {
+		/* as printed */
+		const data = {
+			name: "All my existing chats",
+			all_sender_channels: true,
+		};
+		let channelSegment = client.segment("channel", data);
+		const { segment } = await channelSegment.create();
+		/* end */
+		assert.deepEqual([segment.name, segment.type, segment.all_sender_channels, segment.all_users,
+			segment.size], ["All my existing chats", 'channel', true, false, 0]);
+	});
+
+	test('message all channels of the sender', async () => {
+		for (const id of ['user-id-1', 'user-id-2'])
+			await client.channel('messaging', `with-${id}`, { members: [id, 'sender'],
+				created_by_id: id, name: `Room of ${id}` }).create();
+		await client.channel('messaging', 'without', { members: ['user-id-3'],
+			created_by_id: 'user-id-3' }).create();
+		const { segment } = await client.segment("channel", { all_sender_channels: true }).create();
+		/* "receiver" is not there when a channel is the target */
+		const campaign = client.campaign({
+			segment_ids: [segment.id],
+			sender_id: 'sender', // mandatory
+			message_template: {
+				text: "{{ sender.name }} to {{ channel.name }}{{ receiver.name }}",
+			},
+		});
+		await campaign.create();
+		await campaign.start();
+		const stats = checkStats(await ended(api, campaign.id));
+		assert.deepEqual([stats.audience, stats.messages_sent, stats.stats_users_sent], [2, 2, 2]);
+		for (const id of ['user-id-1', 'user-id-2'])
+			assert.equal((await onlyMessage(api, id)).text, `Sam to Room of ${id}`);
+		assert.deepEqual((await inbox(api, 'user-id-3'))[0].messages, []);
+	});
+
 	test('Getting Segment', async () => {
 		const segmentType = 'user';
 		const segmentId = 'segment_id';

@@ -200,6 +200,42 @@ class DocumentationExamples(GetstreamCase):
         # Delete the segment
         client.chat.delete_segment(id=segment_id)
 
+    def test_channel_segments(self):
+        client = self.client
+        channel_cids, channel_cid = ["messaging:two", "messaging:three"], "messaging:one"
+        self.server.call("POST", "/segments", {"id": "segmentId", "type": "channel", "name": "segment_name"})
+        self.server.call("POST", "/segments/segmentId/addtargets", {"target_ids": channel_cids + [channel_cid]})
+
+        segment_id = "segmentId"
+
+        # Get a segment
+        self.assertEqual(client.chat.get_segment(id=segment_id).data.segment.size, 3)
+
+        # Remove targets from a segment
+        client.chat.delete_segment_targets(id=segment_id, target_ids=channel_cids)
+
+        # Check if target exists in the segment
+        client.chat.segment_target_exists(id=segment_id, target_id=channel_cid)
+        self.refused(16, client.chat.segment_target_exists, id=segment_id, target_id="messaging:two")
+
+        # Delete the segment
+        client.chat.delete_segment(id=segment_id)
+        self.refused(16, client.chat.get_segment, id=segment_id)
+
+    def test_a_campaign_to_channels(self):
+        client = self.client
+        for member in ("ann", "bob"):
+            self.server.call("POST", f"/channels/messaging/{member}-room/query", {"data": {
+                "created_by_id": "sender", "members": [member, "sender"], "name": member}})
+        segment = client.chat.create_segment("channel", id="mine", name="All my existing chats",
+                                             all_sender_channels=True).data.segment
+        self.assertEqual((segment.type, segment.all_sender_channels, segment.size), ("channel", True, 0))
+        self.server.call("POST", "/campaigns", {"id": "campaign-id", "sender_id": "sender", "segment_ids": ["mine"],
+                                                "message_template": {"text": "Hi {{ channel.name }}"}})
+        client.chat.start_campaign(id="campaign-id")
+        self.assertEqual(self.ended("campaign-id")["stats"]["messages_sent"], 2)
+        self.assertEqual(self.texts("ann"), ["Hi ann"])
+
     def test_full_example(self):
         client = self.client
         self.server.call("POST", "/segments", {"id": "usa", "type": "user", "name": "People in the USA",
