@@ -37,7 +37,7 @@ help:
 	@echo "make          build $(BUILD)/fanfare"
 	@echo "make demo     a campaign to 60,000 users, from nothing to the messages"
 	@echo "make test     all suites; installs what they need"
-	@echo "make lint     format, floors, sizes, headers, clang-tidy"
+	@echo "make lint     format, floors, sizes, headers, docs/compatibility.md, clang-tidy"
 	@echo "make asan     the suites under AddressSanitizer and UBSan"
 	@echo "make tsan     the suites under ThreadSanitizer"
 	@echo "make bench    the figures"

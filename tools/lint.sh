@@ -1,5 +1,5 @@
 #!/bin/sh
-# lint – format, floors, sizes, lone headers, lists of files, clang-tidy; uses the build in $1.
+# lint – format, floors, sizes, lone headers, lists of files, the page of compatibility, clang-tidy; uses the build in $1.
 set -u
 cd "$(dirname "$0")/.."
 build=${1:-build}
@@ -76,6 +76,7 @@ check "sizes" sizes
 check "format" format
 check "headers" headers
 check "listed" listed
+check "compatibility" tools/compat.py
 check "clang-tidy" tidy '' src fuzz
 # The analyzer does not know that a failed assertion of cmocka ends the test; what a tool does
 # inside is tested by including it.
