@@ -105,9 +105,10 @@ answer_failure(struct req *r, const struct err *e, const struct limit_state *lim
 		jw_end_obj(&r->w);
 		f.members = buf_view(&r->out);
 	}
-	if (f.status >= 500) {
+	if (f.status >= 500 || e->code == ERR_UNFIT)
 		log_error("request failed route=%s code=%s: %s", f.route ? f.route : "none",
 			err_name(e->code), e->msg);
+	if (f.status >= 500) {
 		/* What went wrong inside is for the log, not for whoever calls. */
 		f.text = e->code == ERR_BUG         ? "internal error"
 			 : e->code == ERR_UNCERTAIN ? "the store did not say whether this was "

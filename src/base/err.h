@@ -25,6 +25,7 @@
 	X(TIMEOUT, 408, 23)       /* the query took longer than a request may */            \
 	X(TOO_LARGE, 413, 22)     /* body above the route's limit */                        \
 	X(LIMITED, 429, 9)        /* rate limit */                                          \
+	X(UNFIT, 400, 4)          /* the store cannot hold a value, tried again or not */   \
 	X(BUG, 500, -1)           /* ours */                                                \
 	X(STORE, 503, -1)         /* the store failed; nothing was changed */               \
 	X(UNCERTAIN, 503, -1) /* commit sent, answer lost; only idempotent callers retry */ \

@@ -285,6 +285,22 @@ ledger_commit_begin(struct db *w, const struct batch *b, const struct batch_resu
 }
 
 bool
+ledger_commit_outcomes(
+	struct db *w, const struct batch *b, const struct batch_result *result, struct err *e)
+{
+	struct buf packed;
+	bool ok;
+
+	buf_init(&packed, NULL, 256);
+	pack_bytes(&packed, result->outcomes, (size_t)b->n);
+	ok = db_exec(w, SQL_BATCH_OUTCOMES,
+		ARGS(V_INT(b->campaign), V_INT(b->seq), V_BLOB(buf_view(&packed))), NO_BULK,
+		NULL, e);
+	buf_free(&packed);
+	return ok;
+}
+
+bool
 ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result *result,
 	int64_t now, bool *lost, struct err *e)
 {

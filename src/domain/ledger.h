@@ -78,5 +78,8 @@ struct batch_result {
  * Fails: STALE, STORE. */
 bool ledger_commit_begin(struct db *w, const struct batch *, const struct batch_result *,
 	int64_t now, bool *lost, struct err *e) MUST_USE;
+/* Between the two: other outcomes than begin was told.  Fails: STORE, UNFIT. */
+bool ledger_commit_outcomes(struct db *w, const struct batch *, const struct batch_result *,
+	struct err *e) MUST_USE;
 bool ledger_commit_end(struct db *w, const struct batch *, const struct batch_result *,
 	int64_t now, bool *lost, struct err *e) MUST_USE;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/macros.h"
 #include "domain/ledger.h"
 
@@ -11,8 +12,10 @@ struct arena;
 struct channel_homes;
 struct channel_place;
 struct db;
-struct err;
 struct sending;
+
+/* Memory of one preparation; what needs more is prepared in pieces. */
+#define BATCH_BYTES ((size_t)32 << 20)
 
 /* Channels to make, column by column. */
 struct new_channels {
@@ -59,13 +62,29 @@ struct prepared {
 	bool has_own_teams; /* each channel of ${own} has its own, else they have none */
 	size_t max_bytes;   /* of one rendered message */
 	int64_t removals;   /* how often channels had been removed when it was begun */
+	struct buf *out;    /* rendered text of all recipients; its bytes go with the arena */
+	size_t used_before; /* of the arena, by others */
 	/* Of channels: who is in those that get a message, sorted. */
 	int64_t *reached;
 	size_t nreached;
 };
 
+/* How many channels it makes. */
+static inline int64_t
+prepared_channels(const struct prepared *p)
+{
+	return (int64_t)(p->own.n + p->stored.n + p->foreign.n);
+}
+
+/* Makes p->out with room for ${cap} bytes.  On the heap, where growing needs no second copy. */
+void prepared_out_init(struct prepared *p, size_t cap);
+/* Fails with UNFIT once more than one recipient needs more than BATCH_BYTES. */
+bool prepared_has_room(const struct prepared *p, struct err *e) MUST_USE;
+
 /* Loads the recipients of ${b}, decides every outcome and renders.  Fails: STORE, UNCERTAIN;
- * BUG when the row of the batch is corrupt. */
+ * BUG when the row of the batch is corrupt; UNFIT when they need more than BATCH_BYTES, or a
+ * value cannot be read: smaller pieces may pass, and of one recipient the memory always does.
+ */
 bool batch_prepare(struct db *db, struct arena *a, struct sending *s, const struct batch *b,
 	size_t max_bytes, struct channel_homes *, struct prepared *out, struct err *e) MUST_USE;
 
@@ -74,12 +93,37 @@ bool batch_prepare(struct db *db, struct arena *a, struct sending *s, const stru
 void
 batch_give_up(struct arena *a, struct sending *s, const struct batch *b, struct prepared *out);
 
-/* Writes channels, members, messages, outcomes and counters; inside one db_write.  *lost: the
- * claim or the campaign moved on, nothing may be written.  STALE without *lost: something
- * was made meanwhile that the preparation did not see; prepare again.  Fails: STALE, STORE. */
+/* Writes channels, members, messages, outcomes and counters; inside one db_write_beside.
+ * *lost: the claim or the campaign moved on, nothing may be written.  STALE without *lost:
+ * something was made meanwhile that the preparation did not see; prepare again.  UNFIT: the
+ * store cannot hold something of it; write it in pieces.  Fails: STALE, UNFIT, STORE. */
 bool batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e) MUST_USE;
+/* The part of it that is not the ledger's, at time ${now}; db_lock_channels() was called,
+ * unshared when batch_needs_alone(). */
+bool batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e) MUST_USE;
+/* Whether it makes channels where no unique key tells of what others make meanwhile. */
+bool batch_needs_alone(const struct prepared *p);
 
-/* The same two for a campaign to channels (engine/channel_batch.c). */
+/* The same for a campaign to channels (engine/channel_batch.c); what was reached is noted
+ * behind the ledger's part. */
 bool channel_batch_prepare(struct db *db, struct arena *a, struct sending *s,
 	const struct batch *b, size_t max_bytes, struct prepared *out, struct err *e) MUST_USE;
 bool channel_batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e) MUST_USE;
+bool
+channel_batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e) MUST_USE;
+
+/* What became of a batch in pieces. */
+struct pieces_report {
+	size_t npieces; /* tried */
+	size_t nfailed; /* recipients whom the store cannot hold */
+	struct err why; /* of the first of them */
+};
+
+/* Prepares and writes ${b}, of either kind, piece by piece in the transaction that is open: a
+ * piece that is UNFIT is undone and divided, down to the recipients at fault, who fail with
+ * internal_error, while all others get their message (I-5).  At most two pieces a recipient,
+ * and for each recipient at fault about 2 log2(n).  *lost as in batch_write().  Fails: BUG,
+ * STALE, STORE; UNFIT when the store cannot hold the outcomes. */
+bool
+batch_write_in_pieces(struct db *w, struct arena *a, struct sending *s, const struct batch *b,
+	size_t max_bytes, struct pieces_report *report, bool *lost, struct err *e) MUST_USE;

@@ -32,7 +32,6 @@ struct preparing {
 	struct db *db;
 	struct sending *s;
 	struct prepared *p;
-	struct buf out; /* rendered text of all recipients */
 	/* Of each message; custom and team are those of the channel made for it. */
 	struct piece *text, *extra, *custom, *team;
 	/* Of the recipient at hand. */
@@ -222,10 +221,10 @@ render_piece(struct preparing *q, const struct template *t, struct piece *out)
 		.sender = &q->s->sender, .receiver = &q->receiver, .channel = &q->view};
 
 	out->is_set = t != NULL;
-	out->at = q->out.n;
-	if (t != NULL && !template_render(t, &vars, q->p->max_bytes, &q->out))
+	out->at = q->p->out->n;
+	if (t != NULL && !template_render(t, &vars, q->p->max_bytes, q->p->out))
 		return false;
-	out->n = q->out.n - out->at;
+	out->n = q->p->out->n - out->at;
 	return true;
 }
 
@@ -233,19 +232,19 @@ render_piece(struct preparing *q, const struct template *t, struct piece *out)
 static enum outcome
 render(struct preparing *q, const struct spot *s)
 {
-	size_t m = q->p->nmessages, before = q->out.n;
+	size_t m = q->p->nmessages, before = q->p->out->n;
 	struct str text;
 
 	if (q->s->content.uses_channel && !complete_view(q, s))
 		return OUTCOME_RENDERED_TOO_LARGE;
 	if (!render_piece(q, q->s->content.text, &q->text[m]) ||
 		!render_piece(q, q->s->content.extra, &q->extra[m])) {
-		q->out.n = before;
+		q->p->out->n = before;
 		return OUTCOME_RENDERED_TOO_LARGE;
 	}
-	text = (struct str){q->out.p + q->text[m].at, q->text[m].n};
+	text = (struct str){q->p->out->p + q->text[m].at, q->text[m].n};
 	if (text.n > q->s->max_chars && str_utf8_len(text) > q->s->max_chars) {
-		q->out.n = before;
+		q->p->out->n = before;
 		return OUTCOME_MESSAGE_TOO_LONG;
 	}
 	return OUTCOME_SENT;
@@ -270,10 +269,10 @@ render_channel(struct preparing *q, size_t m)
 
 	if (!render_piece(q, q->s->content.channel_custom, &q->custom[m]))
 		return false;
-	*team = (struct piece){.at = q->out.n, .is_set = q->p->has_own_teams};
-	if (team->is_set && !render_team(q, &q->out))
+	*team = (struct piece){.at = q->p->out->n, .is_set = q->p->has_own_teams};
+	if (team->is_set && !render_team(q, q->p->out))
 		return false;
-	team->n = q->out.n - team->at;
+	team->n = q->p->out->n - team->at;
 	return true;
 }
 
@@ -377,7 +376,7 @@ prepare_in_row_order(struct preparing *q, struct err *e)
 	if (!db_query(q->db, SQL_BATCH_RECIPIENTS, ARGS(V_INT(q->s->form.form)), &bulk, &r, e))
 		return false;
 	for (size_t i = 0; ok && i < q->p->n && rows_next(&r); i++) {
-		ok = prepare_one(q, &r, i, e);
+		ok = prepare_one(q, &r, i, e) && prepared_has_room(q->p, e);
 		if (q->scratch.used > 0)
 			arena_reset(&q->scratch);
 	}
@@ -403,7 +402,8 @@ prepare_the_rest(struct preparing *q, struct err *e)
 		q->receiver = s->receiver;
 		q->view = (struct template_channel){
 			.type = q->s->content.channel_type, .id = s->id};
-		ok = deliver(q, s->i, &s->target->spot, s->target, e);
+		ok = deliver(q, s->i, &s->target->spot, s->target, e) &&
+		     prepared_has_room(q->p, e);
 		if (q->scratch.used > 0)
 			arena_reset(&q->scratch);
 	}
@@ -414,7 +414,7 @@ prepare_the_rest(struct preparing *q, struct err *e)
 static struct str
 text_of(const struct preparing *q, struct piece piece)
 {
-	return piece.is_set ? (struct str){q->out.p + piece.at, piece.n} : STR_NONE;
+	return piece.is_set ? (struct str){q->p->out->p + piece.at, piece.n} : STR_NONE;
 }
 
 /* ${custom}, ${team}: of those who have none of their own. */
@@ -465,7 +465,31 @@ allocate(struct preparing *q, struct arena *a, size_t n)
 	q->extra = arena_array(a, n, sizeof(struct piece));
 	q->custom = arena_array(a, n, sizeof(struct piece));
 	q->team = arena_array(a, n, sizeof(struct piece));
-	buf_init(&q->out, a, n * 192 + 4096);
+	prepared_out_init(p, n * 192 + 4096);
+}
+
+static void
+free_out(void *buf)
+{
+	buf_free(buf);
+}
+
+void
+prepared_out_init(struct prepared *p, size_t cap)
+{
+	p->out = arena_alloc(p->arena, sizeof(*p->out));
+	buf_init(p->out, NULL, cap);
+	arena_defer(p->arena, free_out, p->out);
+	p->used_before = p->arena->used;
+}
+
+bool
+prepared_has_room(const struct prepared *p, struct err *e)
+{
+	size_t bytes = p->arena->used - p->used_before + p->out->n;
+
+	return p->n == 1 || bytes <= BATCH_BYTES ||
+	       fail(e, ERR_UNFIT, "a batch needs more than %zu bytes", BATCH_BYTES);
 }
 
 bool

@@ -22,9 +22,8 @@ write_own_channels(struct db *w, const struct prepared *p, int64_t now, struct e
 		COL_INTS(p->own.no), COL_TEXTS(p->own.custom), COL_TEXTS(p->own.team)};
 	struct bulk bulk = {cols, teamed ? 3 : 2, p->own.n};
 
-	return p->own.n == 0 ||
-	       db_exec(w, teamed ? SQL_BATCH_INSERT_TEAMED : SQL_BATCH_INSERT_CHANNELS,
-		       ARGS(V_INT(p->sending->campaign.no), V_INT(now)), &bulk, NULL, e);
+	return db_exec_rows(w, teamed ? SQL_BATCH_INSERT_TEAMED : SQL_BATCH_INSERT_CHANNELS,
+		ARGS(V_INT(p->sending->campaign.no), V_INT(now)), &bulk, e);
 }
 
 /* Their receivers, who do not follow from the numbers. */
@@ -47,9 +46,9 @@ write_stored_channels(struct db *w, const struct prepared *p, int64_t now, struc
 	struct bulk ids = {cols, 2, list->n}, channels = {cols, 4, list->n};
 
 	return list->n == 0 || (db_exec(w, SQL_CHANNEL_IDS_INSERT, NO_ARGS, &ids, NULL, e) &&
-				       db_exec(w, SQL_BATCH_INSERT_STORED,
+				       db_exec_rows(w, SQL_BATCH_INSERT_STORED,
 					       ARGS(V_INT(p->sending->campaign.no), V_INT(now)),
-					       &channels, NULL, e) &&
+					       &channels, e) &&
 				       form_shadow(w, p->shadows, p->nshadows, e) &&
 				       write_receivers(w, list, now, e));
 }
@@ -86,8 +85,8 @@ write_foreign_channels(struct db *w, const struct prepared *p, int64_t now, stru
 	struct bulk bulk = {cols, ARRAY_LEN(cols), p->foreign.n};
 
 	return p->foreign.n == 0 ||
-	       (db_exec(w, SQL_BATCH_INSERT_FOREIGN,
-			ARGS(V_INT(p->sending->sender.uid), V_INT(now)), &bulk, NULL, e) &&
+	       (db_exec_rows(w, SQL_BATCH_INSERT_FOREIGN,
+			ARGS(V_INT(p->sending->sender.uid), V_INT(now)), &bulk, e) &&
 		       write_receivers(w, &p->foreign, now, e) &&
 		       write_foreign_members(w, p, now, e));
 }
@@ -119,8 +118,7 @@ write_messages(struct db *w, const struct prepared *p, int64_t now, struct err *
 		COL_TEXTS(p->extra)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), p->nmessages};
 
-	return p->nmessages == 0 ||
-	       db_exec(w, SQL_BATCH_INSERT_MESSAGES, ARGS(V_INT(now)), &bulk, NULL, e);
+	return db_exec_rows(w, SQL_BATCH_INSERT_MESSAGES, ARGS(V_INT(now)), &bulk, e);
 }
 
 /* ---- what must still hold ---------------------------------------------------------- */
@@ -198,8 +196,8 @@ check_absent(struct db *w, const struct prepared *p, struct err *e)
 	       check_places(derive, places, e);
 }
 
-static bool
-write_all(struct db *w, struct prepared *p, int64_t now, struct err *e)
+bool
+batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e)
 {
 	return check_meetings(w, p, e) && check_removals(w, p, e) && check_absent(w, p, e) &&
 	       write_own_channels(w, p, now, e) && write_stored_channels(w, p, now, e) &&
@@ -208,24 +206,29 @@ write_all(struct db *w, struct prepared *p, int64_t now, struct err *e)
 }
 
 bool
+batch_needs_alone(const struct prepared *p)
+{
+	return p->foreign.n > 0 || p->nshadows > 0;
+}
+
+bool
 batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e)
 {
-	struct batch_result result = {.outcomes = p->outcomes,
-		.channels_created = (int64_t)(p->own.n + p->stored.n + p->foreign.n)};
-	/* Where no unique key tells of what others make at the same moment. */
-	bool alone = p->foreign.n > 0 || p->nshadows > 0;
+	struct batch_result result = {
+		.outcomes = p->outcomes, .channels_created = prepared_channels(p)};
 	struct arena_mark mark = arena_mark(p->arena);
 	int64_t now;
 	bool ok;
 
 	*lost = false;
-	if (!db_lock_channels(w, !alone, e))
+	if (!db_lock_channels(w, !batch_needs_alone(p), e))
 		return false;
 	/* Taken here, behind all earlier commits: whoever marked a channel read before this
 	 * moment has not seen the message (api.md §3.5). */
 	now = clock_now_us();
 	ok = ledger_commit_begin(w, p->batch, &result, now, lost, e) &&
-	     write_all(w, p, now, e) && ledger_commit_end(w, p->batch, &result, now, lost, e);
+	     batch_write_chat(w, p, now, e) &&
+	     ledger_commit_end(w, p->batch, &result, now, lost, e);
 	arena_rewind(p->arena, mark);
 	return ok;
 }

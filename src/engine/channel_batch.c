@@ -41,7 +41,6 @@ struct preparing {
 	size_t nchannels;
 	struct channel_type *types;
 	size_t ntypes;
-	struct buf out;            /* rendered text of all messages */
 	struct rendered *rendered; /* of each message */
 };
 
@@ -63,10 +62,10 @@ render_piece(struct preparing *q, const struct template *t,
 {
 	struct template_vars vars = {.sender = &q->s->sender, .channel = channel};
 
-	*out = (struct piece){.at = q->out.n, .is_set = t != NULL};
-	if (t != NULL && !template_render(t, &vars, q->p->max_bytes, &q->out))
+	*out = (struct piece){.at = q->p->out->n, .is_set = t != NULL};
+	if (t != NULL && !template_render(t, &vars, q->p->max_bytes, q->p->out))
 		return false;
-	out->n = q->out.n - out->at;
+	out->n = q->p->out->n - out->at;
 	return true;
 }
 
@@ -79,12 +78,12 @@ render(struct preparing *q, const struct channel *c)
 		.team = c->team.p == NULL && c->from != NULL ? c->from->team : c->team,
 		.custom = c->custom};
 	struct rendered r = {.outcome = OUTCOME_SENT};
-	size_t before = q->out.n;
+	size_t before = q->p->out->n;
 
 	if (!render_piece(q, q->s->content.text, &view, &r.text) ||
 		!render_piece(q, q->s->content.extra, &view, &r.extra)) {
 		r.outcome = OUTCOME_RENDERED_TOO_LARGE;
-		q->out.n = before;
+		q->p->out->n = before;
 	}
 	return r;
 }
@@ -94,13 +93,13 @@ static struct rendered
 message_for(struct preparing *q, const struct channel *c)
 {
 	bool is_shared = !q->s->content.uses_channel && q->p->nmessages > 0;
-	size_t before = q->out.n, max = max_chars(q, c->type);
+	size_t before = q->p->out->n, max = max_chars(q, c->type);
 	struct rendered r = is_shared ? q->rendered[0] : render(q, c);
-	struct str text = {q->out.p + r.text.at, r.text.n};
+	struct str text = {q->p->out->p + r.text.at, r.text.n};
 
 	if (r.outcome == OUTCOME_SENT && text.n > max && str_utf8_len(text) > max) {
 		r.outcome = OUTCOME_MESSAGE_TOO_LONG;
-		q->out.n = before;
+		q->p->out->n = before;
 	}
 	return r;
 }
@@ -133,7 +132,7 @@ prepare_one(struct preparing *q, size_t i, struct channel *c)
 static struct str
 text_of(const struct preparing *q, struct piece piece)
 {
-	return piece.is_set ? (struct str){q->out.p + piece.at, piece.n} : STR_NONE;
+	return piece.is_set ? (struct str){q->p->out->p + piece.at, piece.n} : STR_NONE;
 }
 
 /* The output does not move any more: places become text. */
@@ -179,7 +178,7 @@ allocate(struct preparing *q, struct arena *a, size_t n)
 	p->text = arena_array(a, n, sizeof(struct str));
 	p->extra = arena_array(a, n, sizeof(struct str));
 	q->rendered = arena_array(a, n + 1, sizeof(*q->rendered));
-	buf_init(&q->out, a, n * 64);
+	prepared_out_init(p, n * 64);
 }
 
 bool
@@ -210,6 +209,8 @@ channel_batch_prepare(struct db *db, struct arena *a, struct sending *s, const s
 
 		prepare_one(&q, i, there ? &q.channels[k] : NULL);
 		k += there;
+		if (!prepared_has_room(out, e))
+			return false;
 	}
 	settle(&q);
 	return find_reached(&q, e);
@@ -268,7 +269,13 @@ write_messages(struct db *w, const struct prepared *p, int64_t now, struct err *
 
 	return p->nmessages == 0 ||
 	       (write_members(w, p, now, e) &&
-		       db_exec(w, SQL_BATCH_INSERT_MESSAGES, ARGS(V_INT(now)), &bulk, NULL, e));
+		       db_exec_rows(w, SQL_BATCH_INSERT_MESSAGES, ARGS(V_INT(now)), &bulk, e));
+}
+
+bool
+channel_batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e)
+{
+	return check_removals(w, p, e) && write_messages(w, p, now, e);
 }
 
 bool
@@ -281,7 +288,7 @@ channel_batch_write(struct db *w, struct prepared *p, bool *lost, struct err *e)
 
 	*lost = false;
 	return ledger_commit_begin(w, p->batch, &result, now, lost, e) &&
-	       check_removals(w, p, e) && write_messages(w, p, now, e) &&
+	       channel_batch_write_chat(w, p, now, e) &&
 	       ledger_commit_end(w, p->batch, &result, now, lost, e) &&
 	       reach_add(w, p->arena, p->batch->campaign, p->reached, p->nreached, now, e);
 }

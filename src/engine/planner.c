@@ -133,6 +133,25 @@ plan_channels(struct planning *p, bool *done, struct err *e)
 	return ok;
 }
 
+/* That it does not compile, or that the store refuses its plan, will not go away by itself. */
+static bool
+is_final(enum err_code code)
+{
+	return code == ERR_INPUT || code == ERR_UNFIT;
+}
+
+static bool
+plan(struct planning *p, bool *done, struct err *e)
+{
+	const struct campaign *c = &p->campaign;
+	bool to_channels;
+
+	return content_compile(
+		       p->a, c->message_template, c->channel_template, &p->content, e) &&
+	       campaign_is_to_channels(p->db, p->a, c, false, &to_channels, e) &&
+	       (to_channels ? plan_channels : plan_users)(p, done, e);
+}
+
 bool
 planner_plan(struct db *db, struct arena *a, const struct config *config,
 	const struct claim *claim, struct err *e)
@@ -140,19 +159,16 @@ planner_plan(struct db *db, struct arena *a, const struct config *config,
 	int64_t began = clock_mono_us();
 	struct planning p = {.db = db, .a = a, .config = config, .claim = claim};
 	const struct campaign *c = &p.campaign;
-	bool to_channels, done = false;
+	bool done = false;
 
 	if (!campaign_by_no(db, a, claim->no, &p.campaign, e) ||
 		!user_by_uid(db, a, c->sender, &p.sender, e))
 		return false;
-	if (!content_compile(a, c->message_template, c->channel_template, &p.content, e) ||
-		!campaign_is_to_channels(db, a, c, false, &to_channels, e)) {
+	if (!plan(&p, &done, e)) {
 		struct err why = *e;
 
-		return why.code == ERR_INPUT ? stop(db, a, c, &why, e) : false;
+		return is_final(why.code) ? stop(db, a, c, &why, e) : false;
 	}
-	if (!(to_channels ? plan_channels : plan_users)(&p, &done, e))
-		return false;
 	if (done)
 		log_info("campaign %.*s planned: audience=%lld ms=%lld", STR_ARG(c->id),
 			(long long)p.audience, (long long)((clock_mono_us() - began) / 1000));

@@ -15,6 +15,9 @@
 /* What others make meanwhile collides a few times, not more. */
 #define MAX_TRIES 20
 
+/* How a batch is done: the next where the one before cannot. */
+enum way { WHOLE, IN_PIECES, GIVING_UP };
+
 struct worker {
 	struct engine *engine;
 	struct db *db;
@@ -24,6 +27,7 @@ struct worker {
 	struct batch batch;
 	bool has_batch;
 	int tries; /* of the batch at hand that collided */
+	enum way way;
 	struct sending sending;
 	int64_t loaded; /* campaign in ${sending}; 0: none */
 	struct channel_homes homes;
@@ -32,7 +36,9 @@ struct worker {
 /* What a write transaction is given. */
 struct turn {
 	struct worker *w;
-	struct prepared *prepared; /* NULL: only claim */
+	struct prepared *prepared; /* NULL: in pieces, or only claim */
+	bool in_pieces;
+	struct pieces_report report;
 	bool lost;
 	bool claim;
 	struct batch next;
@@ -55,27 +61,48 @@ turn_tx(struct db *db, void *arg, struct err *e)
 	t->lost = t->has_next = false;
 	if (t->prepared != NULL && !write_batch(db, t->prepared, &t->lost, e))
 		return false;
+	if (t->in_pieces &&
+		!batch_write_in_pieces(db, &w->arenas[w->at], &w->sending, &w->batch,
+			(size_t)w->engine->config->render_max, &t->report, &t->lost, e))
+		return false;
 	if (!t->claim)
 		return true;
 	return ledger_claim(
 		db, &w->arenas[!w->at], w->engine->config->lease_ms, &t->next, &t->has_next, e);
 }
 
-/* Commits what was prepared (if anything) and claims the next batch. */
-static bool
-take_turn(struct worker *w, struct prepared *prepared, bool *lost, struct err *e)
+static void
+tell_failures(const struct batch *b, const struct pieces_report *report)
 {
-	struct turn t = {
-		.w = w, .prepared = prepared, .claim = !signal_stopped(&w->engine->work)};
+	if (report->nfailed > 0)
+		log_error("batch %lld/%lld: %zu of its recipients fail with internal_error, "
+			  "the first since %s",
+			(long long)b->campaign, (long long)b->seq, report->nfailed,
+			report->why.msg);
+}
+
+/* Commits what was prepared, or prepares and commits in pieces, or neither, and claims the next
+ * batch.  The memory of what was committed is given back. */
+static bool
+take_turn(
+	struct worker *w, struct prepared *prepared, bool in_pieces, bool *lost, struct err *e)
+{
+	struct turn t = {.w = w,
+		.prepared = prepared,
+		.in_pieces = in_pieces,
+		.claim = !signal_stopped(&w->engine->work)};
 
 	arena_reset(&w->arenas[!w->at]);
 	if (!db_write_beside(w->db, turn_tx, &t, e)) {
 		*lost = t.lost;
 		return false;
 	}
+	tell_failures(&w->batch, &t.report);
+	arena_reset(&w->arenas[w->at]);
 	w->batch = t.next;
 	w->has_batch = t.has_next;
 	w->tries = 0;
+	w->way = WHOLE;
 	w->at = !w->at;
 	return true;
 }
@@ -113,41 +140,58 @@ prepare_batch(struct worker *w, struct prepared *out, struct err *e)
 	return batch_prepare(w->db, a, &w->sending, &w->batch, max_bytes, &w->homes, out, e);
 }
 
-/* Prepares the batch at hand, or gives it up when that cannot be done. */
+/* One attempt at the batch at hand, in its way. */
 static bool
-prepare(struct worker *w, struct prepared *out, struct err *e)
+try_batch(struct worker *w, bool *lost, struct err *e)
 {
-	struct arena *a = &w->arenas[w->at];
+	struct prepared prepared;
 
-	if (w->tries >= MAX_TRIES)
-		fail(e, ERR_BUG, "collides again and again");
-	else if (load_campaign(w, e) && prepare_batch(w, out, e))
-		return true;
-	if (is_transient(e->code))
+	if (w->way == GIVING_UP) {
+		batch_give_up(&w->arenas[w->at], &w->sending, &w->batch, &prepared);
+		return take_turn(w, &prepared, false, lost, e);
+	}
+	if (!load_campaign(w, e))
 		return false;
-	log_error("batch %lld/%lld fails with internal_error: %s", (long long)w->batch.campaign,
-		(long long)w->batch.seq, e->msg);
-	batch_give_up(a, &w->sending, &w->batch, out);
+	if (w->way == IN_PIECES)
+		return take_turn(w, NULL, true, lost, e);
+	return prepare_batch(w, &prepared, e) && take_turn(w, &prepared, false, lost, e);
+}
+
+/* After an attempt that failed.  True: to be tried again at once, perhaps in another way. */
+static bool
+find_a_way(struct worker *w, const struct err *e)
+{
+	long long campaign = w->batch.campaign, seq = w->batch.seq;
+
+	if (e->code == ERR_STALE && w->tries++ < MAX_TRIES)
+		return true;
+	if (is_transient(e->code) || w->way == GIVING_UP)
+		return false;
+	if (e->code == ERR_UNFIT && w->way == WHOLE) {
+		log_info("batch %lld/%lld is written in pieces: %s", campaign, seq, e->msg);
+		w->way = IN_PIECES;
+	} else {
+		log_error(
+			"batch %lld/%lld fails with internal_error: %s", campaign, seq, e->msg);
+		w->way = GIVING_UP;
+	}
 	return true;
 }
 
-/* Prepares and commits the batch at hand, then has the next one or none. */
+/* Commits the batch at hand, then has the next one or none. */
 static bool
 send_batch(struct worker *w, struct err *e)
 {
 	struct arena *a = &w->arenas[w->at];
 	struct arena_mark mark = arena_mark(a);
-	struct prepared prepared;
 	bool lost = false;
 
-	if (!prepare(w, &prepared, e))
-		return false;
-	if (take_turn(w, &prepared, &lost, e))
+	if (try_batch(w, &lost, e))
 		return true;
 	if (lost)
 		w->has_batch = false;
 	arena_rewind(a, mark);
-	return lost || (e->code == ERR_STALE && w->tries++ < MAX_TRIES);
+	return lost || find_a_way(w, e);
 }
 
 void
@@ -167,7 +211,7 @@ worker_run(void *arg)
 	while (w.has_batch || signal_wait(&g->work, &seen, wait)) {
 		bool had_batch = w.has_batch;
 
-		if (had_batch ? send_batch(&w, &e) : take_turn(&w, NULL, &lost, &e)) {
+		if (had_batch ? send_batch(&w, &e) : take_turn(&w, NULL, false, &lost, &e)) {
 			wait = had_batch || w.has_batch ? 0 : LOOK_FOR_CLAIMS_MS;
 			continue;
 		}

@@ -8,6 +8,8 @@
 #include "store/driver.h"
 
 #define WAIT_MS 10000
+/* Of text in the rows of one statement, where these may be divided. */
+#define STATEMENT_BYTES ((size_t)4 << 20)
 
 static const struct {
 	const char *scheme;
@@ -121,6 +123,12 @@ db_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e)
 }
 
 bool
+db_attempt(struct db *w, tx_fn fn, void *arg, struct err *e)
+{
+	return w->driver->attempt(w, fn, arg, e);
+}
+
+bool
 db_lock_channels(struct db *w, bool shared, struct err *e)
 {
 	return w->driver->lock == NULL || w->driver->lock(w, shared, e);
@@ -140,6 +148,52 @@ db_exec(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk
 	int64_t *changed, struct err *e)
 {
 	return db->driver->exec(db, id, args, bulk, changed, e);
+}
+
+static size_t
+row_bytes(const struct bulk *bulk, size_t row)
+{
+	size_t bytes = 0;
+
+	for (size_t c = 0; c < bulk->ncols; c++)
+		if (bulk->cols[c].texts != NULL)
+			bytes += bulk->cols[c].texts[row].n;
+	return bytes;
+}
+
+/* The rows from ${from} on that make one statement; at least one. */
+static struct bulk
+cut_rows(const struct bulk *bulk, size_t from, struct col cols[BULK_MAX_COLS])
+{
+	struct bulk part = {cols, bulk->ncols, 0};
+	size_t bytes = 0;
+
+	for (size_t c = 0; c < bulk->ncols; c++) {
+		const struct col *col = &bulk->cols[c];
+
+		cols[c].ints = col->ints == NULL ? NULL : col->ints + from;
+		cols[c].texts = col->texts == NULL ? NULL : col->texts + from;
+	}
+	while (from + part.nrows < bulk->nrows && bytes < STATEMENT_BYTES)
+		bytes += row_bytes(bulk, from + part.nrows++);
+	return part;
+}
+
+bool
+db_exec_rows(
+	struct db *db, enum sql_id id, struct args args, const struct bulk *bulk, struct err *e)
+{
+	struct col cols[BULK_MAX_COLS];
+	size_t at = 0;
+
+	while (at < bulk->nrows) {
+		struct bulk part = cut_rows(bulk, at, cols);
+
+		if (!db_exec(db, id, args, &part, NULL, e))
+			return false;
+		at += part.nrows;
+	}
+	return true;
 }
 
 bool

@@ -113,7 +113,8 @@ void store_close(struct store *s);
 bool store_is_exclusive(const struct store *s);
 
 /* Calls on_wake(arg), on a thread of the store's own, whenever another process on the store
- * says store_wake(), and when it may have been missed.  One listener a store. */
+ * says store_wake(), and when it may have been missed.  One listener a store: no effect while
+ * there is one. */
 void store_listen(struct store *s, void (*on_wake)(void *arg), void *arg);
 /* Ends that; no effect when nobody listens. */
 void store_unlisten(struct store *s);
@@ -145,14 +146,19 @@ bool db_read(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
  * on.  Fails: what fn fails with, STORE, UNCERTAIN. */
 bool db_write(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
-/* Whether a db_write has committed since the last call: a failure that follows it, of reading for
- * the answer, must not be told as if nothing were done. */
+/* Whether a db_write has committed since the last call: a failure that follows it, of reading
+ * for the answer, must not be told as if nothing were done. */
 bool db_take_written(struct db *db);
 
 /* Like db_write, for the engine's long transactions: other such ones may be at work at the same
  * time, as may one db_write (on SQLite they take turns instead).  ${fn} must not rest on what
  * it has read, save by conditional updates, unique keys and db_lock_channels(). */
 bool db_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
+
+/* Runs ${fn} inside the write transaction that is open: when it fails, what it did is undone
+ * and nothing else, and the transaction can go on, unless it failed with STORE.  May be nested.
+ * Fails: what fn fails with, STORE. */
+bool db_attempt(struct db *w, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
 /* Until the transaction ends: nobody else makes forms or channels by id (${shared}: nobody
  * who took it unshared).  First in the transaction, before anything is read.  Fails: STORE. */
@@ -172,10 +178,14 @@ struct rows {
 };
 
 /* Runs a statement that returns no rows.  ${changed} (may be NULL): rows inserted, updated
- * or deleted.  ${bulk} may be NO_BULK.  Fails: STORE; CONFLICT is told as STALE when a
- * unique key was hit. */
+ * or deleted.  ${bulk} may be NO_BULK.  Fails: STORE; STALE when a unique key was hit; UNFIT
+ * when a value is not one that the store can hold, which will be so the next time. */
 bool db_exec(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 	int64_t *changed, struct err *e) MUST_USE;
+/* The same for a statement to which each row of ${bulk} stands for itself: many bytes are
+ * written by several statements, so that neither we nor the server hold them twice. */
+bool db_exec_rows(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+	struct err *e) MUST_USE;
 
 /* Starts a query.  On false there is nothing to end. */
 bool db_query(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,

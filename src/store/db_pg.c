@@ -533,6 +533,22 @@ pg_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e)
 }
 
 static bool
+pg_attempt(struct db *db, tx_fn fn, void *arg, struct err *e)
+{
+	struct pg_db *d = pg_of(db);
+	struct err broken;
+
+	if (!usable(d, e) || !pg_run(d, "SAVEPOINT attempt", e))
+		return false;
+	if (fn(db, arg, e))
+		return pg_run(d, "RELEASE SAVEPOINT attempt", e);
+	if (!pg_is_lost(d) &&
+		!pg_run(d, "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt", &broken))
+		*e = broken;
+	return false;
+}
+
+static bool
 pg_lock(struct db *db, bool shared, struct err *e)
 {
 	return pg_exec(db, shared ? SQL_LOCK_SHARE : SQL_LOCK_TAKE,
@@ -638,6 +654,7 @@ const struct driver driver_pg = {
 	.read = pg_read,
 	.write = pg_write,
 	.write_beside = pg_write_beside,
+	.attempt = pg_attempt,
 	.lock = pg_lock,
 	.now = pg_now,
 	.listen = pg_listen,

@@ -70,6 +70,21 @@ of(struct db *db)
 	return (struct sqlite_db *)db;
 }
 
+/* Of the data and not of the moment: values that are too big, break a constraint, or that a
+ * trigger of the operator refuses. */
+static bool
+is_of_data(int rc)
+{
+	return rc == SQLITE_CONSTRAINT || rc == SQLITE_TOOBIG || rc == SQLITE_MISMATCH;
+}
+
+static bool
+is_collision(int extended)
+{
+	return extended == SQLITE_CONSTRAINT_UNIQUE ||
+	       extended == SQLITE_CONSTRAINT_PRIMARYKEY || extended == SQLITE_CONSTRAINT_ROWID;
+}
+
 /* Maps a failure of SQLite.  A failed fsync must not be retried: what the kernel dropped is
  * gone although the next fsync succeeds, so the process ends and recovers from the log at
  * the next start (I-20). */
@@ -84,8 +99,11 @@ fail_sqlite(struct sqlite_db *d, int rc, const char *what, struct err *e)
 		panic("store: out of memory");
 	if (rc == SQLITE_INTERRUPT)
 		return fail(e, ERR_TIMEOUT, "the query takes too long; narrow the filter");
-	if ((rc & 0xff) == SQLITE_CONSTRAINT)
+	if ((rc & 0xff) == SQLITE_CONSTRAINT && is_collision(extended))
 		return fail(e, ERR_STALE, "%s: %s", what, sqlite3_errmsg(d->h));
+	if (is_of_data(rc & 0xff))
+		return fail(e, ERR_UNFIT, "the store cannot take a value: %s (%s)",
+			sqlite3_errmsg(d->h), what);
 	return fail(e, ERR_STORE, "%s: %s", what, sqlite3_errmsg(d->h));
 }
 
@@ -391,6 +409,21 @@ sqlite_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e)
 	return write_in_turn(db, WRITER_LONG, fn, arg, e);
 }
 
+static bool
+sqlite_attempt(struct db *db, tx_fn fn, void *arg, struct err *e)
+{
+	struct err broken;
+
+	if (!sqlite_run(db, "SAVEPOINT attempt", e))
+		return false;
+	if (fn(db, arg, e))
+		return sqlite_run(db, "RELEASE attempt", e);
+	if (!sqlite_run(db, "ROLLBACK TO attempt", &broken) ||
+		!sqlite_run(db, "RELEASE attempt", &broken))
+		*e = broken;
+	return false;
+}
+
 /* Called by SQLite every DEADLINE_STEPS steps of its machine; not 0 interrupts. */
 static int
 is_overdue(void *arg)
@@ -563,6 +596,7 @@ const struct driver driver_sqlite = {
 	.read = sqlite_read,
 	.write = sqlite_write,
 	.write_beside = sqlite_write_beside,
+	.attempt = sqlite_attempt,
 	.exec = sqlite_exec,
 	.query = sqlite_query,
 	.query_text = sqlite_query_text,

@@ -16,6 +16,7 @@ struct driver {
 	bool (*read)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*write)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*write_beside)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	bool (*attempt)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	/* NULL: no lock, the clock of this machine. */
 	bool (*lock)(struct db *db, bool shared, struct err *e);
 	bool (*now)(struct db *db, int64_t *us, struct err *e);

@@ -154,6 +154,15 @@ pg_is_lost(const struct pg_db *d)
 	return d->s == NULL || PQstatus(d->s->conn) == CONNECTION_BAD;
 }
 
+/* Of the data and not of the moment: values that are malformed or out of range, that break a
+ * constraint, go beyond a limit of the server, or that a trigger of the operator refuses. */
+static bool
+is_of_data(const char *state)
+{
+	return strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0 ||
+	       strncmp(state, "54", 2) == 0 || strcmp(state, "P0001") == 0;
+}
+
 bool
 pg_fail(struct pg_db *d, PGresult *res, const char *what, struct err *e)
 {
@@ -177,6 +186,9 @@ pg_fail(struct pg_db *d, PGresult *res, const char *what, struct err *e)
 		fail(e, ERR_TIMEOUT, "the query takes too long; narrow the filter");
 	else if (strcmp(state, "23505") == 0)
 		fail(e, ERR_STALE, "%s: %.*s", what, STR_ARG(text));
+	else if (is_of_data(state))
+		fail(e, ERR_UNFIT, "the store cannot take a value: %.*s (%s in %s)",
+			STR_ARG(text), state, what);
 	else
 		fail(e, ERR_STORE, "%s: %.*s%s%s%s", what, STR_ARG(text), *state ? " (" : "",
 			state, *state ? ")" : "");

@@ -132,8 +132,11 @@ void
 pg_listen(struct store *store, void (*on_wake)(void *arg), void *arg)
 {
 	struct pg_store *s = (struct pg_store *)store;
-	struct pg_listener *l = calloc(1, sizeof(*l));
+	struct pg_listener *l;
 
+	if (s->listener != NULL)
+		return;
+	l = calloc(1, sizeof(*l));
 	if (l == NULL)
 		panic("out of memory");
 	*l = (struct pg_listener){.store = s, .on_wake = on_wake, .arg = arg};

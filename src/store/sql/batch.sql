@@ -64,6 +64,9 @@ UPDATE batches SET state = 0 WHERE state = 1 AND state < 2
 UPDATE batches SET state = 2, done_at = $4, outcomes = $5
 WHERE campaign = $1 AND seq = $2 AND fence = $3 AND state = 1
 
+-- name: batch_outcomes
+UPDATE batches SET outcomes = $3 WHERE campaign = $1 AND seq = $2
+
 -- name: tally_add
 INSERT INTO tallies (campaign, outcome, n)
 SELECT $1, r.outcome, r.n FROM @rows(outcome BIGINT, n BIGINT) AS r WHERE true

@@ -74,6 +74,8 @@ codes_are_those_of_the_wire(void **state)
 	assert_int_equal(err_wire(ERR_EXPIRED), 40);
 	assert_int_equal(err_wire(ERR_BUG), -1);
 	assert_int_equal(err_http(ERR_STALE), 503);
+	/* Trying again is of no use. */
+	assert_int_equal(err_http(ERR_UNFIT), 400);
 	assert_string_equal(err_name(ERR_TOO_LARGE), "TOO_LARGE");
 	assert_string_equal(err_name(ERR_NONE), "NONE");
 }

@@ -249,6 +249,95 @@ commits_are_remembered(void **state)
 	assert_false(db_take_written(f->db));
 }
 
+static bool
+mention_two_and_fail(struct db *w, void *arg UNUSED, struct err *e)
+{
+	return mention(w, 2, "two", e) && fail(e, ERR_INPUT, "two");
+}
+
+/* An id that is NULL, which no trying again makes better. */
+static bool
+mention_nobody(struct db *w, void *arg UNUSED, struct err *e)
+{
+	return mention(w, 3, "three", e) && mention(w, 4, NULL, e);
+}
+
+static bool
+mention_five(struct db *w, void *arg UNUSED, struct err *e)
+{
+	struct err why;
+
+	if (!mention(w, 5, "five", e) || db_attempt(w, mention_nobody, NULL, &why))
+		return false;
+	return why.code == ERR_UNFIT || fail(e, ERR_BUG, "%s", why.msg);
+}
+
+static bool
+attempt_in(struct db *w, void *arg UNUSED, struct err *e)
+{
+	struct err why;
+
+	if (!mention(w, 1, "one", e))
+		return false;
+	assert_false(db_attempt(w, mention_two_and_fail, NULL, &why));
+	assert_int_equal(why.code, ERR_INPUT);
+	assert_string_equal(why.msg, "two");
+	assert_false(db_attempt(w, mention_nobody, NULL, &why));
+	assert_int_equal(why.code, ERR_UNFIT);
+	return db_attempt(w, mention_five, NULL, e) && mention(w, 6, "six", e);
+}
+
+/* What fails inside a transaction takes with it what it did, and nothing else. */
+static void
+attempts(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	must(db_write_beside(f->db, attempt_in, NULL, &e), &e);
+	assert_int_equal(count(f->db, "SELECT COUNT(*) FROM users"), 3);
+	assert_int_equal(count(f->db, "SELECT COUNT(*) FROM users WHERE uid IN (1, 5, 6)"), 3);
+	assert_false(db_write(f->db, mention_nobody, NULL, &e));
+	assert_int_equal(e.code, ERR_UNFIT);
+	assert_int_equal(count(f->db, "SELECT COUNT(*) FROM users"), 3);
+}
+
+#define WIDE  40
+#define WIDTH 300000
+
+static bool
+mention_wide(struct db *w, void *arg, struct err *e)
+{
+	return db_exec_rows(w, SQL_USER_MENTION, NO_ARGS, arg, e);
+}
+
+/* More bytes than one statement is given: every row arrives, as it was. */
+static void
+rows_of_many_bytes(void **state)
+{
+	struct fixture *f = *state;
+	int64_t uid[WIDE];
+	struct str id[WIDE];
+	struct col cols[] = {COL_INTS(uid), COL_TEXTS(id)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), WIDE};
+	char *text = malloc(WIDE * WIDTH);
+	struct err e;
+
+	assert_non_null(text);
+	memset(text, 'x', WIDE * WIDTH);
+	for (int i = 0; i < WIDE; i++) {
+		uid[i] = i + 1;
+		id[i] = (struct str){text + i * WIDTH, WIDTH - (size_t)i};
+	}
+	must(db_write(f->db, mention_wide, &bulk, &e), &e);
+	bulk.nrows = 0;
+	must(db_write(f->db, mention_wide, &bulk, &e), &e);
+	free(text);
+	assert_int_equal(
+		count(f->db, "SELECT COUNT(*) FROM users WHERE length(id) = 300001 - uid"),
+		WIDE);
+}
+
 struct snapshot {
 	struct fixture *f;
 	struct db *other;
@@ -487,6 +576,9 @@ json_sorts_alike(void **state)
 		{#engine ": blobs_hold_any_byte", blobs_hold_any_byte, on_##engine, teardown,  \
 			NULL},                                                                 \
 		{#engine ": failure_rolls_back", failure_rolls_back, on_##engine, teardown,    \
+			NULL},                                                                 \
+		{#engine ": attempts", attempts, on_##engine, teardown, NULL},                 \
+		{#engine ": rows_of_many_bytes", rows_of_many_bytes, on_##engine, teardown,    \
 			NULL},                                                                 \
 		{#engine ": commits_are_remembered", commits_are_remembered, on_##engine,      \
 			teardown, NULL},                                                       \

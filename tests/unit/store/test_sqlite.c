@@ -191,7 +191,7 @@ bulk_of_blobs(void **state)
 	}
 	/* NULL arrives as NULL, and this column has none; the first row goes with it. */
 	cols[2] = COL_TEXTS(none);
-	must_fail(db_write(f->db, put_targets, &bulk, &e), &e, ERR_STALE, "NOT NULL");
+	must_fail(db_write(f->db, put_targets, &bulk, &e), &e, ERR_UNFIT, "NOT NULL");
 	assert_int_equal(value(f->db, "SELECT COUNT(*) FROM targets WHERE uids = x'78'"), 0);
 }
 
