@@ -105,11 +105,7 @@ read_data(struct req *r, const json_t *data, struct channel_edit *ed, struct err
 		return false;
 	if (ed->team.n == 0)
 		ed->team = STR_NONE;
-	ed->custom = chat_read_channel_custom(r, data);
-	if (ed->custom.n > CHANNEL_CUSTOM_MAX)
-		return fail(e, ERR_INPUT, "custom data is larger than %d bytes",
-			CHANNEL_CUSTOM_MAX);
-	return true;
+	return chat_read_channel_custom(r, data, &ed->custom, e);
 }
 
 /* Members that are hidden what was said before: now, or at the time given. */

@@ -272,11 +272,7 @@ read_wanted(struct req *r, const json_t *body, struct wanted *out, struct err *e
 		return fail_in(e, "data");
 	if (s->team.n == 0)
 		s->team = STR_NONE;
-	s->custom = chat_read_channel_custom(r, data);
-	if (s->custom.n > CHANNEL_CUSTOM_MAX)
-		return fail(e, ERR_INPUT, "data: custom data is larger than %d bytes",
-			CHANNEL_CUSTOM_MAX);
-	return true;
+	return chat_read_channel_custom(r, data, &s->custom, e) || fail_in(e, "data");
 }
 
 /* Adds who is invited to the members, unless he is one anyway. */

@@ -100,19 +100,15 @@ chat_find_message(struct req *r, struct str id, int64_t viewer, struct message *
 	return chat_check_access(r, c, viewer, e);
 }
 
-struct str
-chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n)
+/* Every key of ${obj} that is not reserved, as the text of an object. */
+static struct str
+gather_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n)
 {
 	json_t *members = (json_t *)(uintptr_t)obj, *v;
 	const char *key;
 	struct buf b;
 	struct jw w;
 
-	if (r->dialect == DIALECT_V2) {
-		v = json_object_get(obj, "custom");
-		return json_is_object(v) && json_object_size(v) > 0 ? jr_dump(r->arena, v)
-								    : STR_NONE;
-	}
 	buf_init(&b, r->arena, 128);
 	jw_init(&w, &b);
 	jw_obj(&w);
@@ -127,6 +123,24 @@ chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, 
 	return b.n == 2 ? STR_NONE : buf_view(&b);
 }
 
+bool
+chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n,
+	size_t max, struct str *out, struct err *e)
+{
+	json_t *custom = NULL;
+
+	*out = STR_NONE;
+	if (r->dialect == DIALECT_V1)
+		*out = gather_custom(r, obj, reserved, n);
+	else if (!jr_obj(obj, "custom", OPTIONAL, &custom, e))
+		return false;
+	if (json_object_size(custom) > 0)
+		*out = jr_dump(r->arena, custom);
+	if (out->n > max)
+		return fail(e, ERR_INPUT, "custom: the data is larger than %zu bytes", max);
+	return true;
+}
+
 /* What the data of a channel may hold besides custom fields (v1), and what only the server
  * says.
  */
@@ -137,10 +151,11 @@ static const char *const data_names[] = {"id", "type", "cid", "members", "create
 	"truncated_by_id", "cooldown", "filter_tags", "auto_translation_enabled",
 	"auto_translation_language"};
 
-struct str
-chat_read_channel_custom(struct req *r, const json_t *data)
+bool
+chat_read_channel_custom(struct req *r, const json_t *data, struct str *out, struct err *e)
 {
-	return chat_read_custom(r, data, data_names, ARRAY_LEN(data_names));
+	return chat_read_custom(
+		r, data, data_names, ARRAY_LEN(data_names), CHANNEL_CUSTOM_MAX, out, e);
 }
 
 bool
@@ -183,11 +198,9 @@ read_member(struct req *r, const char *where, const json_t *v, struct str *id,
 		return fail(e, ERR_INPUT, "%s.user_id: missing", where);
 	if (out->role.n == 0)
 		out->role = STR_NONE;
-	out->custom = chat_read_custom(r, v, member_names, ARRAY_LEN(member_names));
-	if (out->custom.n > CHANNEL_CUSTOM_MAX)
-		return fail(e, ERR_INPUT, "%s: custom data is larger than %d bytes", where,
-			CHANNEL_CUSTOM_MAX);
-	return true;
+	return chat_read_custom(r, v, member_names, ARRAY_LEN(member_names), CHANNEL_CUSTOM_MAX,
+		       &out->custom, e) ||
+	       fail_in(e, where);
 }
 
 bool

@@ -34,12 +34,13 @@ bool chat_check_moderator(
 bool chat_find_message(struct req *r, struct str id, int64_t viewer, struct message *m,
 	struct channel *c, struct err *e) MUST_USE;
 /* The custom data of an object in a request: "custom" (v2), or every key that is not in
- * ${reserved} (v1); p == NULL when there is none. */
-struct str
-chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n);
+ * ${reserved} (v1); p == NULL when there is none.  At most ${max} bytes.  Fails: INPUT. */
+bool chat_read_custom(struct req *r, const json_t *obj, const char *const *reserved, size_t n,
+	size_t max, struct str *out, struct err *e) MUST_USE;
 
 /* The same of the data of a channel. */
-struct str chat_read_channel_custom(struct req *r, const json_t *data);
+bool chat_read_channel_custom(
+	struct req *r, const json_t *data, struct str *out, struct err *e) MUST_USE;
 /* {set, unset}.  Fails: INPUT. */
 bool
 chat_read_patch(struct req *r, const json_t *body, struct patch *out, struct err *e) MUST_USE;

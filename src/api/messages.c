@@ -96,9 +96,10 @@ read_message(struct req *r, const json_t *obj, struct message_draft *out, struct
 	if (out->text.n == 0 && out->attachments.p == NULL && out->poll_id.p == NULL)
 		return fail(e, ERR_INPUT,
 			"message.text: expected a text, attachments or a poll_id");
-	out->custom = chat_read_custom(r, obj, message_keys, ARRAY_LEN(message_keys));
 	out->own_polls_only = r->user_id.p != NULL;
-	return true;
+	return chat_read_custom(r, obj, message_keys, ARRAY_LEN(message_keys),
+		       MESSAGE_MAX_CUSTOM, &out->custom, e) ||
+	       fail_in(e, "message");
 }
 
 /* Who sends: the token's user, else message.user_id or message.user.id, else the body's. */

@@ -31,18 +31,6 @@ static const char *const option_keys[] = {"id", "text", "poll_id", "position", "
 /* ---- reading ---------------------------------------------------------------------------- */
 
 static bool
-read_custom(struct req *r, const json_t *obj, const char *const *keys, size_t n,
-	struct str *out, struct err *e)
-{
-	json_t *nested = NULL;
-
-	if (r->dialect == DIALECT_V2 && !jr_obj(obj, "custom", OPTIONAL, &nested, e))
-		return false;
-	*out = chat_read_custom(r, obj, keys, n);
-	return true;
-}
-
-static bool
 read_option(struct req *r, const json_t *obj, struct poll_option_edit *out, struct err *e)
 {
 	*out = (struct poll_option_edit){0};
@@ -50,7 +38,8 @@ read_option(struct req *r, const json_t *obj, struct poll_option_edit *out, stru
 		return fail(e, ERR_INPUT, "expected an object, got %s", jr_type_name(obj));
 	return jr_str(obj, "id", OPTIONAL, &out->id, e) &&
 	       jr_str(obj, "text", OPTIONAL, &out->text, e) &&
-	       read_custom(r, obj, option_keys, ARRAY_LEN(option_keys), &out->custom, e);
+	       chat_read_custom(r, obj, option_keys, ARRAY_LEN(option_keys), POLL_MAX_CUSTOM,
+		       &out->custom, e);
 }
 
 static bool
@@ -99,7 +88,8 @@ read_poll(struct req *r, const json_t *body, struct poll_edit *out, struct err *
 	if (!read_fields(r, body, out, e) || !jr_str(body, "name", REQUIRED, &out->name, e))
 		return false;
 	out->drop_custom = true;
-	return read_custom(r, body, poll_keys, ARRAY_LEN(poll_keys), &out->custom, e);
+	return chat_read_custom(
+		r, body, poll_keys, ARRAY_LEN(poll_keys), POLL_MAX_CUSTOM, &out->custom, e);
 }
 
 /* ---- partial updates -------------------------------------------------------------------- */

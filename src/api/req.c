@@ -499,14 +499,11 @@ req_acting_user(struct req *r, const json_t *body, struct str *id, struct err *e
 	*id = r->user_id;
 	if (id->p)
 		return true;
-	if (!jr_str(body, "user_id", OPTIONAL, id, e))
+	if (!jr_str(body, "user_id", OPTIONAL, id, e) ||
+		!jr_obj(body, "user", OPTIONAL, &user, e))
 		return false;
-	if (!id->p) {
-		if (!jr_obj(body, "user", OPTIONAL, &user, e))
-			return false;
-		if (user && !jr_str(user, "id", REQUIRED, id, e))
-			return fail_in(e, "user");
-	}
+	if (!id->p && user && !jr_str(user, "id", REQUIRED, id, e))
+		return fail_in(e, "user");
 	if (id->n == 0)
 		*id = req_query(r, "user_id");
 	return true;

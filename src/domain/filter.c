@@ -605,13 +605,16 @@ filter_read_sort_item(
 	const json_t *sort, size_t i, struct str *field, int64_t *direction, struct err *e)
 {
 	const json_t *item = json_array_get(sort, i);
+	struct str type;
 
 	if (!json_is_object(item))
 		return fail(e, ERR_INPUT, "sort[%zu]: expected an object, got %s", i,
 			jr_type_name(item));
 	*direction = 1;
 	if (!jr_str(item, "field", REQUIRED, field, e) ||
-		!jr_int(item, "direction", OPTIONAL, -1, 1, direction, e))
+		!jr_int(item, "direction", OPTIONAL, -1, 1, direction, e) ||
+		!jr_str(item, "type", OPTIONAL, &type,
+			e)) /* the values have types of their own */
 		return fail_in(e, "sort");
 	if (*direction == 0)
 		return fail(e, ERR_INPUT, "sort[%zu].direction: expected 1 or -1, got 0", i);
