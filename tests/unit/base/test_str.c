@@ -167,7 +167,8 @@ urls_are_shown_without_what_may_be_secret(void **state)
 		struct str value, shown;
 	} cases[] = {
 		{STR_INIT("postgresql://ann:pw@host/x"), STR_INIT("postgresql://")},
-		{STR_INIT("--store=postgresql://ann:pw@host/x"), STR_INIT("--store=postgresql://")},
+		{STR_INIT("--store=postgresql://ann:pw@host/x"),
+			STR_INIT("--store=postgresql://")},
 		{STR_INIT("://"), STR_INIT("://")},
 		{STR_INIT("sqlite:/a/b"), STR_INIT("sqlite:/a/b")},
 		{STR_INIT("a:/"), STR_INIT("a:/")},
