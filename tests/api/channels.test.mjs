@@ -439,6 +439,27 @@ describe('query', () => {
 	});
 });
 
+test('a channel of 150 members: 100 are shown, who looks among the read marks', async () => {
+	const crowd = ids('crowd', 150);
+	await makeUsers(api, crowd);
+	const channel = js.channel('team', 'crowd', { members: crowd.slice(0, 100), created_by_id: crowd[0] });
+	await channel.create();
+	await channel.addMembers(crowd.slice(100));
+	await channel.sendMessage({ text: 'x', user_id: crowd[0] });
+	for (const [who, unread] of [[crowd[0], 0], [crowd[149], 1]]) {
+		const [queried] = await inbox(api, who, { filter_conditions: { cid: 'team:crowd' } });
+		const got = assertOk(await api.post('/channels/team/crowd/query', { user_id: who, state: true,
+			data: { created_by_id: who } }), 201);
+		for (const state of [queried, got]) {
+			assertState(state, false);
+			assert.deepEqual([state.members.length, state.channel.member_count, state.membership?.user_id],
+				[100, 150, who]);
+			assert.ok(state.read.length >= 100 && state.read.length <= 101, `${state.read.length}`);
+			assert.equal(state.read.find(({ user }) => user.id === who)?.unread_messages, unread, who);
+		}
+	}
+});
+
 describe('read marks', () => {
 	const channel = () => js.channel('messaging', 'reading');
 	const unread = async (id) => {

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 
-import { jsClient, nodeClient, rawClient, refused } from './lib/clients.mjs';
-import { checkStats, ended, ids, inbox, makeUsers, onlyMessage } from './lib/fixtures.mjs';
+import { assertOk, call, jsClient, nodeClient, rawClient, refused } from './lib/clients.mjs';
+import { checkStats, ended, ids, inbox, makeUsers, onlyMessage, slices } from './lib/fixtures.mjs';
 import { Server } from './lib/server.mjs';
-import { until } from './lib/wait.mjs';
+import { seconds, until } from './lib/wait.mjs';
 
 let server, client, api, node;
 /* Each example meets a fresh server: they use the same ids and whole user bases. */
@@ -599,6 +599,24 @@ describe('Sending a Campaign to Segments - Full example', () => {
 			stopAt: "2022-01-01T23:59:59Z",
 		}), 4, /stop_at/);
 		assert.equal((await past.get()).campaign.status, 'draft');
+	});
+
+	/* "typically takes ~1 minute" there. */
+	test('60,000 users within a minute', async () => {
+		const lines = ids('w', 60000).map((id) => JSON.stringify({ id, country: 'Peru' }));
+		for (const some of slices(lines, 20000))
+			assertOk(await call(server, 'POST', '/users/import', { raw: some.join('\n'),
+				headers: { 'Content-Type': 'application/x-ndjson' } }), 201);
+		const { segment } = await client.segment('user', { filter: { country: 'Peru' } }).create();
+		const campaign = client.campaign({ segment_ids: [segment.id], sender_id: 'sender',
+			message_template: { text: 'Hi {{ receiver.id }}' }, create_channels: true,
+			channel_template: { type: 'messaging', id: '{{receiver.id}}-{{sender.id}}' } });
+		await campaign.create();
+		await campaign.start();
+		const { stats } = await ended(api, campaign.id, seconds(60));
+		assert.deepEqual([stats.messages_sent, stats.channels_created, stats.stats_users_sent],
+			[60000, 60000, 60000]);
+		assert.equal((await onlyMessage(api, 'w59999')).text, 'Hi w59999');
 	});
 
 	test('Campaign Stats: every name of the documentation and of the SDKs', async () => {
