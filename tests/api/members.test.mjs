@@ -50,6 +50,14 @@ describe('hide and show', () => {
 		await channel.show({ user_id: 'bob' });
 		assert.ok((await found('bob')).includes('hid-node'));
 	});
+	test('hide_for_creator: a new channel, for who makes it', async () => {
+		const state = assertOk(await api.post('/channels/messaging/quiet/query', { hide_for_creator: true,
+			data: { created_by_id: 'ann', members: ['ann', 'bob'] } }), 201);
+		assert.deepEqual(state.members.map(({ user_id }) => user_id).sort(), ['ann', 'bob']);
+		const seen = async (user_id, more = {}) => assertOk(await api.post('/channels', { user_id,
+			filter_conditions: { cid: 'messaging:quiet', ...more } }), 201).channels.length;
+		assert.deepEqual([await seen('ann'), await seen('ann', { hidden: true }), await seen('bob')], [0, 1, 1]);
+	});
 	test('by a user token, who sends null', async () => {
 		await make('hid-own');
 		assertOk(await as('bob', 'POST', '/channels/messaging/hid-own/hide',
