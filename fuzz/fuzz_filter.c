@@ -64,7 +64,7 @@ run(struct db *db, struct arena *a, const json_t *filter, const json_t *sort)
 		return;
 	}
 	buf_str(&sql, STR(" ORDER BY "));
-	filter_order(&sql, &params, &schema, sorts, n);
+	filter_order(db, &sql, &params, &schema, sorts, n);
 	expect(db_query_text(db, buf_view(&sql), (struct args){params.v, params.n}, &r, &e),
 		&e);
 	while (rows_next(&r))

@@ -145,18 +145,20 @@ tell_capacity(struct req *r, const struct capacity *c)
 
 /* Starts it within the capacity of the plan, when there is one. */
 static bool
-start_within_plan(struct req *r, struct campaign_start *opts, struct campaign *c, struct err *e)
+start_within_plan(
+	struct req *r, const struct campaign_start *opts, struct campaign *c, struct err *e)
 {
 	struct capacity capacity = {.limit = r->ctx->config->mau_plan * CAPACITY_PER_USER};
+	struct campaign_start within = *opts;
 	bool ok;
 
 	if (capacity.limit == 0)
 		return campaign_start(r->db, r->arena, r->param[0], opts, c, e);
-	opts->capacity = &capacity;
+	within.capacity = &capacity;
 	/* As much work as the plan will be: a large audience must not be refused for its size
 	 * alone. */
 	db_set_deadline(r->db, 0);
-	ok = campaign_start(r->db, r->arena, r->param[0], opts, c, e);
+	ok = campaign_start(r->db, r->arena, r->param[0], &within, c, e);
 	if (ok || capacity.is_exceeded)
 		show_capacity(r, &capacity);
 	if (!ok && capacity.is_exceeded)
