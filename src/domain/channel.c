@@ -360,23 +360,20 @@ channel_last_messages(struct db *db, const int64_t *nos, size_t n, int64_t *out,
 
 /* ---- making ------------------------------------------------------------------------- */
 
-bool
-channel_create(
-	struct db *w, struct arena *a, const struct channel_spec *s, int64_t *no, struct err *e)
+static bool
+create_at(struct db *w, struct arena *a, const struct channel_spec *s,
+	const struct channel_place *place, int64_t *no, struct err *e)
 {
-	struct str id = id_of_spec(a, s), cid = STR_NONE;
-	struct channel_place place;
+	struct str cid = STR_NONE;
 	int64_t home;
 
-	if (!channel_places(w, a, s->type, &id, 1, &place, e))
-		return false;
-	*no = place.nos[0];
-	if (place.nnos == 0) {
+	*no = place->nos[0];
+	if (place->nnos == 0) {
 		if (!db_take(w, COUNTER_CHANNEL, 1, &home, e) ||
-			!form_shadow(w, &place.shadows, place.shadows != 0, e))
+			!form_shadow(w, &place->shadows, place->shadows != 0, e))
 			return false;
 		*no = CHANNEL_NO(home, 0);
-		cid = channel_cid(a, s->type, id);
+		cid = channel_cid(a, s->type, id_of_spec(a, s));
 	}
 	return insert_cid(w, cid, *no, e) &&
 	       db_exec(w, SQL_CHANNEL_INSERT,
@@ -388,12 +385,25 @@ channel_create(
 	       insert_members(w, a, *no, s, e);
 }
 
+bool
+channel_create(
+	struct db *w, struct arena *a, const struct channel_spec *s, int64_t *no, struct err *e)
+{
+	struct str id = id_of_spec(a, s);
+	struct channel_place place;
+
+	return channel_places(w, a, s->type, &id, 1, &place, e) &&
+	       create_at(w, a, s, &place, no, e);
+}
+
 struct goc {
 	struct arena *arena;
 	const struct channel_spec *spec;
+	struct str id;
 	struct channel *out;
 	bool made;
-	bool again; /* there is more to clear away first */
+	bool alone; /* no batch is written meanwhile */
+	bool again; /* there is more to clear away first, or it must be done alone */
 };
 
 /* Makes a deleted channel anew.  It keeps its number, and with it rows of members, which go
@@ -423,24 +433,32 @@ revive(struct db *w, struct goc *g, struct err *e)
 	       insert_members(w, g->arena, old->no, s, e);
 }
 
+/* Beside batches that are being written: the unique keys of the number and of the cid tell of a
+ * channel that one of them makes, and who makes forms, or stores ids that fit one, is alone.
+ * So is this where no key would tell. */
 static bool
 get_or_create(struct db *w, void *arg, struct err *e)
 {
 	struct goc *g = arg;
 	const struct channel_spec *s = g->spec;
-	int64_t no;
+	struct channel_place place;
 	bool found;
+	int64_t no;
 
 	g->made = g->again = false;
-	if (!db_lock_channels(w, false, e))
+	if (!db_lock_channels(w, !g->alone, e) ||
+		!channel_find_many(w, g->arena, s->type, &g->id, 1, g->out, &place, e))
 		return false;
-	if (!channel_find(w, g->arena, s->type, id_of_spec(g->arena, s), g->out, &found, e))
-		return false;
+	no = g->out->no;
+	found = no != 0;
 	if (found && g->out->deleted_at == NO_TIME)
 		return true;
+	if (!g->alone && (found || place.shadows != 0)) {
+		g->alone = g->again = true;
+		return true;
+	}
 	g->made = true;
-	no = found ? g->out->no : 0;
-	if (found ? !revive(w, g, e) : !channel_create(w, g->arena, s, &no, e))
+	if (found ? !revive(w, g, e) : !create_at(w, g->arena, s, &place, &no, e))
 		return false;
 	return channel_by_no(w, g->arena, no, g->out, &found, e);
 }
@@ -449,12 +467,16 @@ bool
 channel_get_or_create(struct db *db, struct arena *a, const struct channel_spec *s,
 	struct channel *out, bool *made, struct err *e)
 {
-	struct goc g = {.arena = a, .spec = s, .out = out};
+	struct goc g = {.arena = a, .spec = s, .id = id_of_spec(a, s), .out = out};
 
-	do
-		if (!db_write(db, get_or_create, &g, e))
+	do {
+		if (db_write(db, get_or_create, &g, e))
+			continue;
+		/* It was made by a batch at the same moment. */
+		if (e->code != ERR_STALE || g.alone)
 			return false;
-	while (g.again);
+		g.alone = g.again = true;
+	} while (g.again);
 	*made = g.made;
 	return true;
 }

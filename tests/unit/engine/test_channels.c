@@ -238,9 +238,13 @@ two_campaigns_store_the_same_ids(void **state)
 	has_one_each(h, 2);
 }
 
+#define CLIENTS 3
+
 struct client {
 	struct house *h;
 	struct thread thread;
+	const char *id; /* of the channel of user i, NULL: his distinct one with ann */
+	int64_t uids[CROWD];
 	int64_t nos[CROWD];
 	int64_t made;
 	bool ok;
@@ -260,10 +264,15 @@ get_or_create_all(void *arg)
 		return;
 	arena_init(&a, 4096, SIZE_MAX);
 	for (int i = CROWD - 1; i >= 0 && c->ok; i--) {
+		const struct member_spec pair[] = {
+			{.uid = 1, .hidden_at = NO_TIME, .archived_at = NO_TIME},
+			{.uid = c->uids[i], .hidden_at = NO_TIME, .archived_at = NO_TIME}};
 		struct channel_spec spec = {.type = STR("messaging"),
-			.id = arena_printf(&a, "N%d-x", i),
+			.id = c->id != NULL ? arena_printf(&a, c->id, i) : STR_NONE,
 			.creator = 1,
-			.created_at = clock_now_us()};
+			.created_at = clock_now_us(),
+			.members = pair,
+			.nmembers = c->id != NULL ? 0 : 2};
 		struct channel out;
 		bool made;
 
@@ -278,26 +287,65 @@ get_or_create_all(void *arg)
 	db_close(db);
 }
 
-static void
-the_api_stores_the_same_ids(void **state)
+/* Clients make the channels of all while a campaign does: each is made once, and each call
+ * answers with the one that there is. */
+static struct campaign
+race(struct house *h, const char *template, const char *id)
 {
-	struct house *h = *state;
-	struct client client = {.h = h};
+	struct client *clients = arena_zalloc(&h->f->arena, CLIENTS * sizeof(*clients));
+	int64_t made = 0;
 	struct campaign c;
 
 	put_crowd(h);
-	create(h, "{\"id\":\"c\"," BY_NAME ",\"segment_ids\":[\"all\"]}");
+	for (int k = 0; k < CLIENTS; k++) {
+		clients[k] = (struct client){.h = h, .id = id};
+		for (int i = 0; i < CROWD; i++)
+			clients[k].uids[i] =
+				uid_of(h, arena_printf(&h->f->arena, "user-%d", i).p);
+	}
+	create(h, arena_printf(
+			  &h->f->arena, "{\"id\":\"c\",%s,\"segment_ids\":[\"all\"]}", template)
+			  .p);
 	start_at(h, "c", NO_TIME, NO_TIME);
-	thread_start(&client.thread, "client", get_or_create_all, &client);
+	for (int k = 0; k < CLIENTS; k++)
+		thread_start(&clients[k].thread, "client", get_or_create_all, &clients[k]);
 	c = finished(h, "c");
-	thread_join(&client.thread);
-	must(client.ok, &client.e);
+	for (int k = 0; k < CLIENTS; k++) {
+		thread_join(&clients[k].thread);
+		must(clients[k].ok, &clients[k].e);
+		made += clients[k].made;
+		assert_memory_equal(clients[k].nos, clients[0].nos, sizeof(clients[k].nos));
+	}
 	assert_int_equal(c.tallies.sent, EVERYONE);
-	assert_int_equal(c.channels_created + client.made, EVERYONE);
-	has_one_each(h, 1);
+	assert_int_equal(c.channels_created + made, EVERYONE);
+	assert_int_equal(value(h, "SELECT COUNT(*) FROM channels", NO_ARGS), EVERYONE);
 	for (int i = 0; i < CROWD; i++)
-		assert_int_equal(
-			channel(h, arena_printf(&h->f->arena, "N%d-x", i).p).no, client.nos[i]);
+		assert_int_equal(messages_in(h, &(struct channel){.no = clients[0].nos[i]}), 1);
+	return c;
+}
+
+static void
+the_api_stores_the_same_ids(void **state)
+{
+	assert_int_equal(race(*state, BY_NAME, "N%d-x").form, 0);
+	has_one_each(*state, 1);
+}
+
+/* Some are stored before the form is there, the others derived. */
+static void
+the_api_derives_the_same_ids(void **state)
+{
+	const char *const template = FROM_ANN "," HI "," CREATE "," BY_AFFIX;
+
+	assert_int_not_equal(race(*state, template, "user-%d-ann").form, 0);
+}
+
+static void
+the_api_makes_the_same_distinct_channels(void **state)
+{
+	const char *const template = FROM_ANN "," HI "," CREATE "," CHANNEL("");
+
+	assert_int_not_equal(race(*state, template, NULL).form, 0);
 }
 
 static void
@@ -560,6 +608,8 @@ main(void)
 		TEST(one_channel_for_all),
 		TEST(two_campaigns_store_the_same_ids),
 		TEST(the_api_stores_the_same_ids),
+		TEST(the_api_derives_the_same_ids),
+		TEST(the_api_makes_the_same_distinct_channels),
 		TEST(names_of_the_channel),
 		TEST(a_second_campaign_makes_none),
 		TEST(two_who_write_to_each_other),
