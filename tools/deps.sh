@@ -38,6 +38,7 @@ packages() {
 	ninja-build
 	pkgconf|pkg-config
 	libmicrohttpd-dev
+	libwslay-dev
 	libjansson-dev
 	libsqlite3-dev
 	libpq-dev

@@ -41,6 +41,13 @@ crypt_sha256(struct str in, uint8_t out[CRYPT_SHA256_LEN])
 }
 
 void
+crypt_sha1(struct str in, uint8_t out[CRYPT_SHA1_LEN])
+{
+	if (EVP_Digest(bytes_of(in), in.n, out, NULL, EVP_sha1(), NULL) != 1)
+		panic("SHA-1 failed");
+}
+
+void
 crypt_hmac_sha256(struct str key, struct str in, uint8_t out[CRYPT_SHA256_LEN])
 {
 	if (key.n > INT_MAX)
@@ -114,6 +121,17 @@ crypt_b64url_read(struct arena *a, struct str in, struct str *out)
 	p[at] = '\0';
 	*out = (struct str){p, at};
 	return true;
+}
+
+void
+crypt_base64(struct str in, char *out)
+{
+	unsigned char four[5]; /* OpenSSL puts a NUL behind */
+
+	for (size_t at = 0; at < in.n; at += 3, out += 4) {
+		EVP_EncodeBlock(four, bytes_of(in) + at, (int)MIN_OF(in.n - at, (size_t)3));
+		memcpy(out, four, 4);
+	}
 }
 
 struct str

@@ -12,6 +12,9 @@ struct arena;
 
 void crypt_sha256(struct str in, uint8_t out[CRYPT_SHA256_LEN]);
 void crypt_hmac_sha256(struct str key, struct str in, uint8_t out[CRYPT_SHA256_LEN]);
+/* Only where a protocol asks for it: proves nothing. */
+#define CRYPT_SHA1_LEN 20
+void crypt_sha1(struct str in, uint8_t out[CRYPT_SHA1_LEN]);
 /* Time depends on the length only (I-26). */
 bool crypt_equal(const void *a, const void *b, size_t n);
 /* Ends the process when the kernel gives none. */
@@ -21,5 +24,8 @@ void crypt_random(void *out, size_t n);
  * trailing bits (I-25). */
 struct str crypt_b64url(struct arena *a, struct str in);
 bool crypt_b64url_read(struct arena *a, struct str in, struct str *out);
+/* base64 with padding: 4 characters for each 3 bytes begun, not NUL-terminated. */
+#define CRYPT_BASE64_LEN(n) (((n) + 2) / 3 * 4)
+void crypt_base64(struct str in, char *out);
 /* Lower-case hex. */
 struct str crypt_hex(struct arena *a, struct str in);
