@@ -141,6 +141,7 @@ auth_check(struct arena *a, const struct app *app, struct str jwt, int64_t now_s
 		!read_moment(claims, "iat", &m.iat, e) || !read_user(claims, &out->user_id, e))
 		return false;
 	out->iat = m.iat;
+	out->exp = m.exp;
 	crypt_hmac_sha256(app->api_secret, parts.signed_text, mac);
 	if (parts.signature.n != sizeof mac || !crypt_equal(parts.signature.p, mac, sizeof mac))
 		return fail(e, ERR_SIGNATURE, "token: the signature does not match");
@@ -183,7 +184,7 @@ auth_check_development(struct arena *a, struct str jwt, struct token *out, struc
 		return fail(e, ERR_AUTH, "token: not base64url");
 	if (!parse_part(a, claims, "claims", &tree, e) || !read_user(tree, &out->user_id, e))
 		return false;
-	out->iat = NO_CLAIM;
+	out->iat = out->exp = NO_CLAIM;
 	/* Unsigned, it can say who the user is, never that the back end calls. */
 	return out->user_id.p != NULL ||
 	       fail(e, ERR_AUTH, "token: a development token needs a user_id");

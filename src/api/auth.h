@@ -12,7 +12,7 @@ struct err;
 /* What a valid token says. */
 struct token {
 	struct str user_id; /* p == NULL: server-side */
-	int64_t iat;        /* seconds; INT64_MIN when absent */
+	int64_t iat, exp;   /* seconds; INT64_MIN when absent */
 };
 
 /* Checks ${jwt} against the app's secret at ${now_s} (seconds).  Only HS256 with canonical

@@ -5,6 +5,7 @@
 #include "api/chat_wire.h"
 #include "api/req.h"
 #include "api/team_rule.h"
+#include "api/watching.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "domain/channel_edit.h"
@@ -188,6 +189,17 @@ apply_team_rule(struct req *r, struct channel_query *q, struct err *e)
 }
 
 static bool
+watch_hits(struct req *r, const struct watching *w, int64_t viewer,
+	const struct channel_hit *hits, size_t n, struct err *e)
+{
+	int64_t *nos = arena_array(r->arena, n + 1, sizeof(*nos));
+
+	for (size_t i = 0; i < n; i++)
+		nos[i] = hits[i].channel.no;
+	return watching_begin(r, w, viewer, nos, n, e);
+}
+
+static bool
 query(struct req *r, struct err *e)
 {
 	struct channel_query q;
@@ -195,11 +207,14 @@ query(struct req *r, struct err *e)
 	struct chat_people people;
 	struct chat_state *states;
 	struct channel_hit *hits;
+	struct watching watching;
 	json_t *body;
 	size_t n;
 
 	if (!req_body(r, &body, e) || !read_query(r, body, &q, &limits, e) ||
-		!apply_team_rule(r, &q, e) || !channel_query(r->db, r->arena, &q, &hits, &n, e))
+		!watching_read(r, body, &watching, e) || !apply_team_rule(r, &q, e) ||
+		!channel_query(r->db, r->arena, &q, &hits, &n, e) ||
+		!watch_hits(r, &watching, q.viewer, hits, n, e))
 		return false;
 	chat_people_init(&people, r);
 	states = arena_array(r->arena, n + 1, sizeof(*states));
@@ -371,13 +386,14 @@ find(struct req *r, const struct wanted *w, struct channel *out, bool *found, st
 
 static bool
 answer_state(struct req *r, const struct channel *c, const struct chat_limits *limits,
-	int64_t viewer, struct err *e)
+	const struct watching *w, int64_t viewer, struct err *e)
 {
 	struct chat_people people;
 	struct chat_state state;
 
 	chat_people_init(&people, r);
 	if (!chat_check_access(r, c, viewer, e) ||
+		!watching_begin(r, w, viewer, &c->no, 1, e) ||
 		!chat_load(r, c, limits, viewer, &people, &state, e) ||
 		!chat_people_load(&people, r, e))
 		return false;
@@ -388,6 +404,7 @@ answer_state(struct req *r, const struct channel *c, const struct chat_limits *l
 static bool
 get_or_create(struct req *r, struct str id, struct err *e)
 {
+	struct watching watching;
 	struct chat_limits limits;
 	struct channel channel;
 	struct wanted w;
@@ -396,7 +413,7 @@ get_or_create(struct req *r, struct str id, struct err *e)
 	bool found, made;
 
 	if (!req_body(r, &body, e) || !read_wanted(r, body, &w, e) ||
-		!read_limits(body, &limits, e))
+		!read_limits(body, &limits, e) || !watching_read(r, body, &watching, e))
 		return false;
 	w.spec.id = id;
 	if (!channel_check_type(r->db, w.spec.type, e))
@@ -418,7 +435,7 @@ get_or_create(struct req *r, struct str id, struct err *e)
 		if (!may_create(r, &w, e) ||
 			!channel_get_or_create(r->db, r->arena, &w.spec, &channel, &made, e))
 			return false;
-	return answer_state(r, &channel, &limits, viewer, e);
+	return answer_state(r, &channel, &limits, &watching, viewer, e);
 }
 
 static bool
@@ -436,6 +453,7 @@ query_distinct(struct req *r, struct err *e)
 static bool
 get(struct req *r, struct err *e)
 {
+	const struct watching nobody = {0};
 	struct chat_limits limits;
 	struct channel channel;
 	int64_t viewer;
@@ -443,7 +461,21 @@ get(struct req *r, struct err *e)
 	if (!read_query_limits(r, &limits, e) || !chat_viewer(r, NULL, &viewer, e) ||
 		!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e))
 		return false;
-	return answer_state(r, &channel, &limits, viewer, e);
+	return answer_state(r, &channel, &limits, &nobody, viewer, e);
+}
+
+static bool
+stop_watching(struct req *r, struct err *e)
+{
+	struct watching watching;
+	struct channel channel;
+	int64_t viewer;
+	json_t *body;
+
+	return req_body(r, &body, e) && watching_read(r, body, &watching, e) &&
+	       chat_viewer(r, body, &viewer, e) &&
+	       channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e) &&
+	       watching_end(r, &watching, viewer, channel.no, e);
 }
 
 static const struct route routes[] = {
@@ -454,6 +486,9 @@ static const struct route routes[] = {
 		"Finds or creates the channel of exactly these members"},
 	{"POST", "/channels/{type}/{id}/query", "GetOrCreateChannel", query_one,
 		ROUTE_CHAT | ROUTE_CLIENT, BODY_SMALL, "Finds or creates a channel by its id"},
+	{"POST", "/channels/{type}/{id}/stop-watching", "StopWatchingChannel", stop_watching,
+		ROUTE_CHAT | ROUTE_CLIENT, BODY_NONE,
+		"Ends what a connection hears as a watcher of a channel"},
 	{"GET", "/channels/{type}/{id}", "GetChannel", get, ROUTE_CHAT | ROUTE_CLIENT,
 		BODY_NONE, "Shows a channel"},
 };

@@ -11,6 +11,7 @@
 #include "base/jscan.h"
 #include "domain/channel_type.h"
 #include "domain/user.h"
+#include "net/hub.h"
 
 static const char *const channel_keys[] = {"id", "type", "cid", "created_at", "updated_at",
 	"deleted_at", "created_by", "last_message_at", "frozen", "disabled", "member_count",
@@ -486,6 +487,7 @@ chat_write_state(struct req *r, const struct chat_state *s, const struct chat_pe
 		chat_write_member(r, &s->me, &s->channel, people);
 		req_ktime_opt(r, "hide_messages_before", s->me.cleared_at);
 	}
-	jw_ki64(&r->w, "watcher_count", 0);
+	jw_ki64(&r->w, "watcher_count",
+		r->ctx->hub ? hub_watcher_count(r->ctx->hub, s->channel.no) : 0);
 	jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
 }

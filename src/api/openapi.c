@@ -156,7 +156,7 @@ paths(const json_t *schemas)
 
 	for (size_t at = 0; routes_each(&at, &route);) {
 		add_path(all, "", route, schemas);
-		if (!(route->flags & ROUTE_OPEN))
+		if (!(route->flags & (ROUTE_OPEN | ROUTE_SOCKET)))
 			add_path(all, route->flags & ROUTE_COMMON ? "/api/v2" : "/api/v2/chat",
 				route, schemas);
 	}

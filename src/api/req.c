@@ -5,6 +5,7 @@
 
 #include "api/auth.h"
 #include "api/limit.h"
+#include "api/realtime.h"
 #include "api/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -159,6 +160,12 @@ is_revoked(const struct token *t, int64_t before)
 	       (t->iat == before / 1000000 && before % 1000000 > 0);
 }
 
+static int64_t
+ends_at(const struct token *t)
+{
+	return t->exp == INT64_MIN ? NO_TIME : MIN_OF(t->exp, INT64_MAX / 1000000) * 1000000;
+}
+
 /* A token outlives what becomes of its user.  One of a user that was never created is good:
  * clients create theirs. */
 static bool
@@ -201,10 +208,13 @@ check_token(struct req *r, struct err *e)
 	struct str type = str_trim(http_header(r->in, "stream-auth-type"));
 	struct str jwt = str_trim(http_header(r->in, "Authorization"));
 	const struct str bearer = STR("Bearer ");
+	bool is_socket = r->route->flags & ROUTE_SOCKET;
 	struct token token;
 
+	if (is_socket)
+		realtime_credentials(r, &type, &jwt);
 	r->is_anonymous = r->route->flags & ROUTE_ANONYMOUS &&
-			  (str_ieq(type, STR("anonymous")) || jwt.n == 0);
+			  (str_ieq(type, STR("anonymous")) || (jwt.n == 0 && !is_socket));
 	if (r->is_anonymous)
 		return true;
 	if (type.n > 0 && !str_ieq(type, STR("jwt")))
@@ -216,6 +226,7 @@ check_token(struct req *r, struct err *e)
 		return fail(e, ERR_AUTH, "Authorization header: missing");
 	if (!check_jwt(r, jwt, &token, e))
 		return false;
+	r->expires_at = ends_at(&token);
 	if (!token.user_id.p)
 		return true;
 	if (!(r->route->flags & ROUTE_CLIENT))
@@ -345,8 +356,13 @@ begin(const struct ctx *ctx, unsigned thread, const struct http_in *in, struct a
 
 	if (db)
 		db_set_deadline(db, clock_mono_us() + QUERY_MAX_US);
-	return (struct req){
-		.ctx = ctx, .arena = arena, .in = in, .http = out, .thread = thread, .db = db};
+	return (struct req){.ctx = ctx,
+		.arena = arena,
+		.in = in,
+		.http = out,
+		.thread = thread,
+		.db = db,
+		.expires_at = NO_TIME};
 }
 
 static bool
@@ -404,6 +420,8 @@ req_handle(void *arg, unsigned thread, const struct http_in *in, struct arena *a
 		answer_failure(&r, &e, &limits, out);
 	if (!is_open(&r))
 		add_limits(arena, out, &limits);
+	if (!ok && r.route && r.route->flags & ROUTE_SOCKET)
+		realtime_refuse(&r, &e, out);
 }
 
 size_t

@@ -19,6 +19,7 @@ struct channel_type;
 struct config;
 struct db;
 struct engine;
+struct hub;
 struct http_in;
 struct http_out;
 struct limit;
@@ -35,6 +36,7 @@ struct ctx {
 	struct db **dbs;                /* one connection per HTTP thread */
 	struct limit *limit;            /* NULL: calls are not counted */
 	struct settings_live *settings; /* NULL: nobody changed them */
+	struct hub *hub;                /* NULL: nobody can connect */
 	struct str openapi;             /* the description of everything served */
 };
 
@@ -57,6 +59,7 @@ struct req {
 	struct str raw_body; /* for routes that read it themselves */
 	struct str user_id;  /* of a user token; p == NULL: server-side, no permission checks */
 	bool is_anonymous;   /* neither: only where the route allows it */
+	int64_t expires_at;  /* when the token ends; NO_TIME: never, or there is none */
 	unsigned thread;
 	const struct settings *settings; /* set once the caller is known; not for open routes */
 	struct channel_type *types;      /* all of them, once they were asked for (chat_type) */
@@ -79,6 +82,7 @@ enum route_flags {
 	ROUTE_RAW_ANSWER = 16, /* the handler writes the whole answer into r->out */
 	ROUTE_ADDITION = 32,   /* not part of the API that this one mirrors (api.md §12) */
 	ROUTE_ANONYMOUS = 64,  /* the api_key alone is enough */
+	ROUTE_SOCKET = 128,    /* becomes a WebSocket; v1 only */
 };
 
 struct route {
@@ -99,7 +103,7 @@ struct route_group {
 extern const struct route_group routes_users, routes_user_state, routes_tasks, routes_devices,
 	routes_segments, routes_campaigns, routes_channels, routes_channel_update,
 	routes_channel_types, routes_members, routes_reads, routes_messages, routes_polls,
-	routes_rates, routes_apps, routes_ops;
+	routes_rates, routes_apps, routes_ops, routes_realtime;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

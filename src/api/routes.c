@@ -9,7 +9,8 @@
 static const struct route_group *const groups[] = {&routes_campaigns, &routes_segments,
 	&routes_users, &routes_user_state, &routes_tasks, &routes_devices, &routes_channels,
 	&routes_channel_update, &routes_channel_types, &routes_members, &routes_reads,
-	&routes_messages, &routes_polls, &routes_rates, &routes_apps, &routes_ops};
+	&routes_messages, &routes_polls, &routes_rates, &routes_apps, &routes_ops,
+	&routes_realtime};
 
 static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
@@ -55,7 +56,7 @@ prefix_of(const struct route *route, const struct parts *parts, size_t *skip)
 	*skip = 0;
 	if (!v2)
 		return true;
-	if (route->flags & ROUTE_OPEN)
+	if (route->flags & (ROUTE_OPEN | ROUTE_SOCKET))
 		return false;
 	*skip = route->flags & ROUTE_COMMON ? 2 : 3;
 	return *skip == 2 || (parts->n > 2 && str_is(parts->v[2], "chat"));

@@ -9,6 +9,7 @@
 #include "domain/segment.h"
 #include "domain/unread.h"
 #include "domain/user.h"
+#include "net/hub.h"
 
 static void
 write_opt(struct req *r, const char *key, struct str s)
@@ -43,7 +44,17 @@ is_invisible(const struct user *u)
 	       jscan_member(u->extra, STR("invisible")).type == JSCAN_TRUE;
 }
 
-/* Nobody can be banned, blocked or online yet: those members are constant. */
+/* Whether he is connected to this process; who is invisible never seems to be. */
+static bool
+is_online(const struct req *r, const struct user *u)
+{
+	int64_t found;
+
+	return r->ctx->hub != NULL && !is_invisible(u) &&
+	       hub_online(r->ctx->hub, &u->uid, 1, &found) == 1;
+}
+
+/* Nobody can be banned or blocked yet: those members are constant. */
 static void
 write_user_members(struct req *r, const struct user *u)
 {
@@ -63,7 +74,7 @@ write_user_members(struct req *r, const struct user *u)
 	req_ktime_opt(r, "revoke_tokens_issued_before", u->revoked_before);
 	jw_kbool(&r->w, "banned", false);
 	jw_kbool(&r->w, "shadow_banned", false);
-	jw_kbool(&r->w, "online", false);
+	jw_kbool(&r->w, "online", is_online(r, u));
 	jw_kbool(&r->w, "invisible", is_invisible(u));
 	write_empty_array(r, "blocked_user_ids");
 	req_custom(r, u->custom);

@@ -47,6 +47,7 @@ static const struct {
 	{"store_wait", 0, 3600},
 	{"store_connections", 0, 1000},
 	{"http_threads", 1, 256},
+	{"connections", 1, 1000000},
 	{"workers", 1, 64},
 	{"max_lateness", 0, 31536000},
 	{"batch_size", 1, 4096},

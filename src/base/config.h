@@ -22,6 +22,7 @@ struct err;
 	X(api_secret, STR, "", 1, "API secret that signs tokens; environment or file only")    \
 	X(webhook_allow, STR, "", 0, "private networks a webhook may reach, e.g. 127.0.0.0/8") \
 	X(http_threads, INT, "16", 0, "threads that serve HTTP requests (1..256)")             \
+	X(connections, INT, "10000", 0, "WebSocket connections at once")                       \
 	X(workers, INT, "2", 0, "threads that prepare campaign batches (1..64)")               \
 	X(batch_size, INT, "4096", 0, "recipients per batch (1..4096)")                        \
 	X(lease_ms, INT, "30000", 0, "how long a claimed batch is believed, in milliseconds")  \

@@ -23,7 +23,9 @@
 	X(SIGNATURE, 401, 43)     /* signature does not match */                            \
 	X(DENIED, 403, 17)        /* user token on a server endpoint */                     \
 	X(TIMEOUT, 408, 23)       /* the query took longer than a request may */            \
+	X(NO_CONNECTION, 400, 46) /* no such connection to watch with */                    \
 	X(TOO_LARGE, 413, 22)     /* body above the route's limit */                        \
+	X(CROWDED, 429, 71)       /* the user has too many connections */                   \
 	X(LIMITED, 429, 9)        /* rate limit */                                          \
 	X(UNFIT, 400, 4)          /* the store cannot hold a value, tried again or not */   \
 	X(BUG, 500, -1)           /* ours */                                                \

@@ -73,6 +73,14 @@ bool user_read_name(struct arena *, const json_t *obj, struct str *out, struct e
 bool
 user_upsert(struct db *, struct arena *, struct user *users, size_t n, struct err *) MUST_USE;
 
+/* The user ${id} as his own client says when it connects: made when there is none, changed
+ * where
+ * ${details} (an object, or NULL) says something else of what a client may say, and seen just
+ * now (last_active, to the minute).  Most often nothing is written.  Fails: NOT_FOUND (he was
+ * deleted), INPUT, DUPLICATE, STORE. */
+bool user_connect(struct db *, struct arena *, struct str id, const json_t *details,
+	struct user *out, struct err *) MUST_USE;
+
 /* One partial update: set and unset by dotted path. */
 struct user_patch {
 	struct str id;

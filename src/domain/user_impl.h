@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "domain/settings.h"
+#include "store/sql_table.h"
 
 struct arena;
 struct db;
@@ -31,6 +32,10 @@ bool user_number(struct db *w, struct arena *, const struct str *ids, size_t n, 
 /* Whether names are to be unique at this moment; part of the transaction, so that no write
  * misses that the setting was switched on. */
 bool user_unique_mode(struct db *w, enum unique_names *out, struct err *) MUST_USE;
+/* Writes users, who have their uids, by one of the two upserts of user.sql.  Only inside
+ * db_write.  Fails: STORE. */
+bool user_put(struct db *w, struct arena *, enum sql_id statement, struct user *const *users,
+	size_t n, int64_t now, struct err *) MUST_USE;
 /* Refuses names that others have, and enters those of ${users}, who are about to be written and
  * whose uids are known.  Only inside db_write.  Fails: DUPLICATE, STORE. */
 bool user_unique_claim(struct db *w, struct arena *, enum unique_names,

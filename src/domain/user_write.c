@@ -10,9 +10,9 @@
 
 #define PUT_COLS 10
 
-/* Writes users by one of the two upserts of user.sql, which take the same columns. */
-static bool
-put(struct db *w, struct arena *a, enum sql_id statement, struct user *const *users, size_t n,
+/* Both take the same columns. */
+bool
+user_put(struct db *w, struct arena *a, enum sql_id statement, struct user *const *users, size_t n,
 	int64_t now, struct err *e)
 {
 	struct arena_mark mark = arena_mark(a);
@@ -154,8 +154,8 @@ upsert_in(struct db *w, void *arg, struct err *e)
 	memcpy(written + nbegin, replace, nreplace * sizeof(*replace));
 	return user_unique_mode(w, &unique, e) &&
 	       user_unique_claim(w, up->a, unique, written, nbegin + nreplace, e) &&
-	       put(w, up->a, SQL_USER_BEGIN, begin, nbegin, now, e) &&
-	       put(w, up->a, SQL_USER_REPLACE, replace, nreplace, now, e);
+	       user_put(w, up->a, SQL_USER_BEGIN, begin, nbegin, now, e) &&
+	       user_put(w, up->a, SQL_USER_REPLACE, replace, nreplace, now, e);
 }
 
 bool
@@ -199,7 +199,7 @@ patch_in(struct db *w, void *arg, struct err *e)
 		}
 		out->updated_at = now;
 		if (!user_unique_claim(w, p->a, unique, &out, 1, e) ||
-			!put(w, p->a, SQL_USER_REPLACE, &out, 1, now, e))
+			!user_put(w, p->a, SQL_USER_REPLACE, &out, 1, now, e))
 			return false;
 	}
 	return true;

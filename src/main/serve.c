@@ -12,6 +12,7 @@
 
 #include "api/limit.h"
 #include "api/openapi.h"
+#include "api/realtime.h"
 #include "api/req.h"
 #include "api/routes.h"
 #include "base/arena.h"
@@ -25,14 +26,16 @@
 #include "main/command.h"
 #include "main/opening.h"
 #include "net/http.h"
+#include "net/hub.h"
 #include "store/db.h"
 
 #define DRAIN_MS        10000
+#define GOODBYE_MS      2000 /* for WebSockets to take their close frames */
 #define MAX_CONNECTIONS 4096
 /* A database that goes away during the start is waited for so often. */
 #define START_TRIES 5
 /* One descriptor a connection, and some for the store and the engine. */
-#define MAX_FILES (MAX_CONNECTIONS + 256)
+#define MORE_FILES 256
 
 /* Blocks the signals that end the server, for the threads to come as well, and returns a
  * descriptor that tells when one arrived; -1 on failure. */
@@ -73,15 +76,29 @@ obey_next_interrupt(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void
-raise_file_limit(void)
+/* Makes room for ${sockets} descriptors besides those of HTTP; returns for how many there is.
+ */
+static size_t
+raise_file_limit(size_t sockets)
 {
+	const size_t others = MAX_CONNECTIONS + MORE_FILES, wanted = others + sockets;
 	struct rlimit r;
+	size_t n;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= MAX_FILES)
-		return;
-	r.rlim_cur = r.rlim_max < MAX_FILES ? r.rlim_max : MAX_FILES;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return sockets;
+	if (r.rlim_cur < wanted) {
+		r.rlim_cur = MIN_OF(r.rlim_max, (rlim_t)wanted);
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+	/* Where there are few, half of them. */
+	n = r.rlim_cur >= 2 * others ? r.rlim_cur - others : r.rlim_cur / 2;
+	n = MIN_OF(n, sockets);
+	if (n < sockets)
+		log_warn("only %zu of %zu WebSocket connections: the limit of open files is "
+			 "%llu",
+			n, sockets, (unsigned long long)r.rlim_cur);
+	return n;
 }
 
 static bool
@@ -182,6 +199,15 @@ listen_http(struct http **http, struct ctx *ctx, struct err *e)
 }
 
 static bool
+open_hub(struct hub **hub, size_t connections, struct err *e)
+{
+	struct hub_opts opts = {.max_connections = connections};
+
+	realtime_hub_opts(&opts);
+	return hub_open(hub, &opts, e);
+}
+
+static bool
 make_limit(struct limit **out, struct arena *a, const struct config *config, struct err *e)
 {
 	const struct limit_opts opts = {
@@ -217,7 +243,7 @@ run(int argc, char **argv)
 	struct http *http;
 	struct buf openapi;
 	struct err e;
-	size_t threads;
+	size_t threads, sockets;
 	int signals;
 	int status = COMMAND_FAILED;
 
@@ -225,7 +251,7 @@ run(int argc, char **argv)
 		return command_fail(COMMAND_USAGE, "%s", e.msg);
 	threads = (size_t)config.http_threads;
 	umask(S_IRWXG | S_IRWXO); /* the store holds the API secret */
-	raise_file_limit();
+	sockets = raise_file_limit((size_t)config.connections);
 	if ((signals = catch_signals()) < 0)
 		return command_fail(COMMAND_FAILED, "signals: %s", strerror(errno));
 	arena_init(&arena, 4096, SIZE_MAX);
@@ -243,20 +269,27 @@ run(int argc, char **argv)
 	if (!settings_live_new(
 		    &ctx.settings, ctx.dbs[0], threads, !store_is_exclusive(ctx.store), &e))
 		goto err2;
-	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
+	if (!open_hub(&ctx.hub, sockets, &e))
 		goto err2;
+	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
+		goto err3;
 	openapi = openapi_document();
 	ctx.openapi = buf_view(&openapi);
 	if (!listen_http(&http, &ctx, &e))
-		goto err3;
+		goto err4;
 
 	serve_until_signal(http, signals);
 	status = COMMAND_OK;
 
+	/* First, so that clients go elsewhere while requests finish. */
+	hub_stop(ctx.hub, GOODBYE_MS);
 	http_stop(http, DRAIN_MS);
-err3:
+err4:
 	buf_free(&openapi);
 	engine_stop(ctx.engine);
+err3:
+	hub_stop(ctx.hub, 0);
+	hub_free(ctx.hub);
 err2:
 	settings_live_free(ctx.settings);
 	close_dbs(ctx.dbs, threads);

@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -50,8 +51,9 @@ struct request {
 	struct arena arena;
 	struct buf body;
 	size_t body_limit;
-	size_t reserved; /* of HTTP_BODIES_MAX */
-	size_t excess;   /* bytes above the limit, thrown away */
+	size_t reserved;             /* of HTTP_BODIES_MAX */
+	size_t excess;               /* bytes above the limit, thrown away */
+	struct http_upgrade upgrade; /* still to be called; else zero */
 	struct request *next;
 };
 
@@ -174,6 +176,7 @@ request_new(struct http *h, struct MHD_Connection *conn)
 	r->conn = conn;
 	r->excess = 0;
 	r->reserved = 0;
+	r->upgrade = (struct http_upgrade){0};
 	buf_init(&r->body, NULL, 0);
 	pthread_mutex_lock(&h->lock);
 	h->in_flight++;
@@ -194,6 +197,8 @@ request_done(struct request *r)
 	struct http *h = r->http;
 	struct worker *w = r->worker;
 
+	if (r->upgrade.drop)
+		r->upgrade.drop(r->upgrade.arg);
 	buf_free(&r->body);
 	atomic_fetch_sub(&h->reserved, r->reserved);
 	arena_reset(&r->arena);
@@ -254,6 +259,52 @@ is_half_closed(struct MHD_Connection *conn)
 	return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+static void
+add_headers(struct request *r, const struct http_out *out, struct MHD_Response *resp)
+{
+	assert(out->nheaders <= HTTP_MAX_HEADERS);
+	for (size_t i = 0; i < out->nheaders; i++) {
+		struct str value = arena_dup(&r->arena, out->headers[i].value);
+
+		MHD_add_response_header(resp, out->headers[i].name, value.p);
+	}
+}
+
+/* The socket leaves as a duplicate, and libmicrohttpd is done with the connection at once: else
+ * it would keep its buffers and its place among the connections for as long as the socket
+ * lives. */
+static void
+on_upgrade(void *arg, struct MHD_Connection *conn, void *state, const char *early,
+	size_t early_n, MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
+{
+	struct request *r = arg;
+	struct http_upgrade up = r->upgrade;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	(void)conn;
+	(void)state;
+	if (own >= 0) {
+		r->upgrade = (struct http_upgrade){0};
+		up.take(up.arg, own, (struct str){early, early_n});
+	}
+	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+}
+
+static enum MHD_Result
+send_upgrade(struct request *r, const struct http_out *out)
+{
+	struct MHD_Response *resp = MHD_create_response_for_upgrade(on_upgrade, r);
+	enum MHD_Result result;
+
+	r->upgrade = out->upgrade;
+	if (!resp)
+		return MHD_NO;
+	add_headers(r, out, resp);
+	result = MHD_queue_response(r->conn, MHD_HTTP_SWITCHING_PROTOCOLS, resp);
+	MHD_destroy_response(resp);
+	return result;
+}
+
 static enum MHD_Result
 send_answer(struct request *r, const struct http_out *out, bool close)
 {
@@ -261,18 +312,16 @@ send_answer(struct request *r, const struct http_out *out, bool close)
 	struct MHD_Response *resp;
 	enum MHD_Result result;
 
+	if (out->upgrade.take)
+		return send_upgrade(r, out);
+
 	/* The arena outlives the sending: it is reset when the request is done. */
 	resp = MHD_create_response_from_buffer(out->body.n,
 		(void *)(uintptr_t)(out->body.p ? out->body.p : ""), MHD_RESPMEM_PERSISTENT);
 	if (!resp)
 		return MHD_NO;
 	MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	assert(out->nheaders <= HTTP_MAX_HEADERS);
-	for (size_t i = 0; i < out->nheaders; i++) {
-		struct str value = arena_dup(&r->arena, out->headers[i].value);
-
-		MHD_add_response_header(resp, out->headers[i].name, value.p);
-	}
+	add_headers(r, out, resp);
 	if (close || atomic_load(&r->http->draining) || is_half_closed(r->conn))
 		MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close");
 	result = MHD_queue_response(r->conn, (unsigned)out->status, resp);
@@ -624,10 +673,10 @@ start_daemon(struct http *h, int fd)
 {
 	const unsigned connections = MAX_OF(h->opts.max_connections, h->opts.threads);
 
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, on_accept, h,
-		on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-		h->opts.threads, MHD_OPTION_CONNECTION_LIMIT, connections,
-		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_UPGRADE,
+		0, on_accept, h, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_THREAD_POOL_SIZE, h->opts.threads, MHD_OPTION_CONNECTION_LIMIT,
+		connections, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
 		MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
 		leave_escaped, NULL,

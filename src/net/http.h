@@ -31,12 +31,23 @@ struct http_header {
 
 #define HTTP_MAX_HEADERS 12
 
+/* What becomes of the connection when the answer is "101 Switching Protocols".  Exactly one of
+ * both is called, on the thread of the handler, with its arena still there. */
+struct http_upgrade {
+	/* The socket is the callee's from here on; ${early}: what the client sent behind its
+	 * request, borrowed.  NULL: an ordinary answer. */
+	void (*take)(void *arg, int fd, struct str early);
+	void (*drop)(void *arg); /* the client went away before */
+	void *arg;
+};
+
 struct http_out {
 	int status;
 	struct str body;          /* lives in the arena given to the handler */
 	const char *content_type; /* literal; NULL = application/json */
 	struct http_header headers[HTTP_MAX_HEADERS];
 	size_t nheaders;
+	struct http_upgrade upgrade;
 };
 
 /* A decoded query parameter / a request header; p == NULL when absent. */

@@ -55,8 +55,8 @@ struct hub_opts {
 /* Starts the thread.  Fails: BUG (no descriptors left). */
 bool hub_open(struct hub **out, const struct hub_opts *opts, struct err *e) MUST_USE;
 /* Takes nobody in any more, sends everybody HUB_CLOSE_RESTART behind what waits for them, gives
- * them ${drain_ms} to take it, hangs up, ends the thread.  Posts have no effect from here on;
- * questions are answered as if nobody were there. */
+ * them ${drain_ms} to take it, hangs up, ends the thread; the second time: no effect.  Posts
+ * have no effect from here on; questions are answered as if nobody were there. */
 void hub_stop(struct hub *, int drain_ms);
 /* After hub_stop(), and after the last thread that posts has ended. */
 void hub_free(struct hub *); /* NULL is legal */

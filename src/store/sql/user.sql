@@ -93,3 +93,6 @@ WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
 
 -- name: user_rename
 UPDATE users SET name = $2 WHERE uid = $1
+
+-- name: user_seen
+UPDATE users SET last_active = $2 WHERE uid = $1
