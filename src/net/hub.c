@@ -17,8 +17,9 @@
 #define EVENTS_A_TURN 256
 #define BOX_FIRST     256
 
-/* A living client pings within 25 s of the last keep-alive (api.md §7.3). */
-#define DOUBT_MS 40000
+/* Of the time until somebody silent is gone: a living client pings within 25 s of the last
+ * keep-alive (api.md §7.3), and is doubted after 40 of 90. */
+#define DOUBTED_MS(silence_ms) ((silence_ms)*4 / 9)
 
 enum mail_kind {
 	MAIL_POST,    /* a struct hub_post */
@@ -443,7 +444,7 @@ hub_post_absent(struct hub *h, int64_t uid, int64_t channel, struct payload *p)
 static const struct hub_conn *
 find_doubtful(struct hub *h, int64_t uid)
 {
-	int64_t before = clock_mono_us() / 1000 - DOUBT_MS;
+	int64_t before = clock_mono_us() / 1000 - DOUBTED_MS(h->opts.silence_ms);
 	const struct hub_conn *found = NULL;
 
 	for (struct hub_conn *c = list_of_user(&h->list, uid); c != NULL; c = c->next) {

@@ -139,6 +139,16 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 		give_up(w, WSLAY_CODE_POLICY_VIOLATION, "too many fragments");
 }
 
+/* What wslay lets pass: one byte instead of none or two, and a reason that came in pieces. */
+static void
+judge_close(struct ws *w, struct str body)
+{
+	if (body.n == 1)
+		give_up(w, WSLAY_CODE_PROTOCOL_ERROR, "half a close code");
+	else if (body.n > 2 && !str_utf8_valid(str_sub(body, 2, body.n - 2)))
+		give_up(w, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "the reason is no UTF-8");
+}
+
 static void
 on_message(
 	wslay_event_context_ptr context, const struct wslay_event_on_msg_recv_arg *m, void *arg)
@@ -146,6 +156,8 @@ on_message(
 	struct ws *w = arg;
 
 	(void)context;
+	if (m->opcode == WSLAY_CONNECTION_CLOSE)
+		judge_close(w, (struct str){(const char *)m->msg, m->msg_length});
 	if (m->opcode == WSLAY_TEXT_FRAME && w->broken == 0)
 		w->opts.on_text(w->opts.arg, (struct str){(const char *)m->msg, m->msg_length});
 }
