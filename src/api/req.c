@@ -266,9 +266,14 @@ find_route(struct req *r, size_t *no, struct http_out *out, struct err *e)
 static struct limit_call
 call_of(const struct req *r, size_t no, bool server_side)
 {
+	struct str client = http_header(r->in, "X-Stream-Client");
+
+	/* Browsers set no headers of a WebSocket. */
+	if (client.p == NULL && r->route && r->route->flags & ROUTE_SOCKET)
+		client = http_query(r->in, "X-Stream-Client");
 	return (struct limit_call){
 		.route = no,
-		.platform = limit_platform(server_side, http_header(r->in, "X-Stream-Client")),
+		.platform = limit_platform(server_side, client),
 		.user = r->user_id,
 		.now_s = clock_now_us() / 1000000,
 	};
