@@ -65,6 +65,7 @@ struct member {
 	int64_t updated_at;
 	int64_t last_read;     /* NO_TIME: never; the same below */
 	int64_t last_read_key; /* message; 0: none */
+	int64_t read_upto;     /* time of the newest message that was there then; 0: none was */
 	int64_t hidden_at, cleared_at, archived_at, pinned_at;
 	int64_t invited_at, accepted_at, rejected_at;
 	int64_t delivered_at, delivered_key; /* as last_read, last_read_key */

@@ -42,6 +42,7 @@ row_of_member(struct rows *r, struct arena *a, struct member_row *out)
 	out->m.rejected_at = row_time(r, 14);
 	out->m.delivered_at = row_time(r, 15);
 	out->m.delivered_key = row_int(r, 16);
+	out->m.read_upto = row_time(r, 17);
 }
 
 static bool
@@ -63,7 +64,8 @@ derived_member(const struct channel *c, int64_t uid)
 	bool sends = is_sender(c, uid);
 
 	m.created_at = m.updated_at = c->created_at;
-	m.last_read = m.hidden_at = m.cleared_at = m.archived_at = m.pinned_at = NO_TIME;
+	m.last_read = m.read_upto = NO_TIME;
+	m.hidden_at = m.cleared_at = m.archived_at = m.pinned_at = NO_TIME;
 	m.invited_at = m.accepted_at = m.rejected_at = m.delivered_at = NO_TIME;
 	if (sends && str_is(c->sender_visibility, "hidden"))
 		m.hidden_at = c->created_at;
@@ -486,7 +488,7 @@ channel_members_of(struct db *db, struct arena *a, const struct channel *c, cons
 		!db_query(db, SQL_MEMBER_ROWS_OF, ARGS(V_INT(c->no)), &bulk, &r, e))
 		return false;
 	while (!arena_overflowed(a) && rows_next(&r))
-		row_of_member(&r, a, &rows[row_int(&r, 17)]);
+		row_of_member(&r, a, &rows[row_int(&r, 18)]);
 	for (size_t i = 0; i < n; i++) {
 		struct naming naming = naming_of(&full, uids[i]);
 		bool has_row = rows[i].m.uid != 0;
@@ -519,7 +521,7 @@ channel_member_in_many(struct db *db, struct arena *a, const struct channel *cha
 		struct member_row *row = arena_alloc(a, sizeof(*row));
 
 		row_of_member(&r, a, row);
-		rows[row_int(&r, 17)] = row;
+		rows[row_int(&r, 18)] = row;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!combine(&channels[i], uid, &namings[i], rows[i], &out[i]))

@@ -133,29 +133,37 @@ struct marking {
 	struct read_state *out; /* of the only channel; NULL: not asked for */
 };
 
+/* Where a mark stands. */
+struct mark_place {
+	int64_t at;   /* last_read */
+	int64_t key;  /* the newest message that it covers; 0: there is none */
+	int64_t upto; /* the time of that message */
+};
+
 /* A column per value of a mark. */
 struct marks {
-	int64_t *channel, *joined, *at, *key, *hidden, *archived;
+	int64_t *channel, *joined, *at, *key, *hidden, *archived, *upto;
 	size_t n;
 };
 
 static struct marks
 marks_make(struct arena *a, size_t n)
 {
-	int64_t *all = arena_array(a, 6 * n + 1, sizeof(*all));
+	int64_t *all = arena_array(a, 7 * n + 1, sizeof(*all));
 
-	return (struct marks){
-		all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n, 0};
+	return (struct marks){all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n,
+		all + 6 * n, 0};
 }
 
 static void
-add_mark(struct marks *m, const struct channel *c, const struct member *who, int64_t at,
-	int64_t key)
+add_mark(struct marks *m, const struct channel *c, const struct member *who,
+	const struct mark_place *place)
 {
 	m->channel[m->n] = c->no;
 	m->joined[m->n] = who->created_at;
-	m->at[m->n] = at;
-	m->key[m->n] = key != 0 ? key : COL_NULL;
+	m->at[m->n] = place->at;
+	m->key[m->n] = place->key != 0 ? place->key : COL_NULL;
+	m->upto[m->n] = place->upto;
 	m->hidden[m->n] = who->hidden_at;
 	m->archived[m->n++] = who->archived_at;
 }
@@ -164,8 +172,10 @@ static bool
 store_marks(struct db *w, enum sql_id sql, int64_t uid, const struct marks *m, struct err *e)
 {
 	struct col cols[] = {COL_INTS(m->channel), COL_INTS(m->joined), COL_INTS(m->at),
-		COL_INTS(m->key), COL_INTS(m->hidden), COL_INTS(m->archived)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), m->n};
+		COL_INTS(m->key), COL_INTS(m->hidden), COL_INTS(m->archived),
+		COL_INTS(m->upto)};
+	/* That a message was delivered says nothing of those before it. */
+	struct bulk bulk = {cols, ARRAY_LEN(cols) - (sql == SQL_READ_DELIVER), m->n};
 
 	return m->n == 0 || db_exec(w, sql, ARGS(V_INT(uid)), &bulk, NULL, e);
 }
@@ -185,7 +195,7 @@ find_message(struct db *w, const struct marking *m, const struct channel *c, str
 
 /* The places to mark: now and the newest message, or those of the messages asked for. */
 static bool
-find_targets(struct db *w, const struct marking *m, int64_t *at, int64_t *key, struct err *e)
+find_places(struct db *w, const struct marking *m, struct mark_place *out, struct err *e)
 {
 	int64_t *nos = arena_array(m->arena, m->n + 1, sizeof(*nos)), now = clock_now_us();
 	struct col cols[] = {COL_INTS(nos)};
@@ -197,11 +207,11 @@ find_targets(struct db *w, const struct marking *m, int64_t *at, int64_t *key, s
 	if (!db_query(w, SQL_READ_NEWEST, NO_ARGS, &bulk, &r, e))
 		return false;
 	while (rows_next(&r)) {
-		int64_t i = row_int(&r, 0);
+		struct mark_place *p = &out[row_int(&r, 0)];
 
-		key[i] = row_int(&r, 1);
+		*p = (struct mark_place){.key = row_int(&r, 1), .upto = row_int(&r, 2)};
 		/* Clocks can step back: a mark covers what it stands behind. */
-		at[i] = MAX_OF(now, row_int(&r, 2));
+		p->at = MAX_OF(now, p->upto);
 	}
 	if (!rows_end(&r, e))
 		return false;
@@ -212,9 +222,9 @@ find_targets(struct db *w, const struct marking *m, int64_t *at, int64_t *key, s
 			continue;
 		if (!find_message(w, m, &m->channels[i], m->message_ids[i], &given, e))
 			return false;
-		if (given.key != key[i])
-			at[i] = given.created_at;
-		key[i] = given.key;
+		if (given.key != out[i].key)
+			out[i] = (struct mark_place){
+				given.created_at, given.key, given.created_at};
 	}
 	return true;
 }
@@ -228,17 +238,35 @@ check_member(const struct channel *c, const struct member *m, struct err *e)
 	return true;
 }
 
+/* Never back: a mark is moved when it covers more, or is later. */
+static bool
+move_mark(struct member *me, struct mark_place *to)
+{
+	if (me->last_read != NO_TIME && to->at <= me->last_read && to->upto <= me->read_upto)
+		return false;
+	if (me->last_read != NO_TIME) {
+		to->at = MAX_OF(to->at, me->last_read);
+		if (to->upto < me->read_upto)
+			to->key = me->last_read_key;
+		to->upto = MAX_OF(to->upto, me->read_upto);
+	}
+	me->last_read = to->at;
+	me->last_read_key = to->key;
+	me->read_upto = to->upto;
+	return true;
+}
+
 /* Marks channels of one user: ${who} is what he is in each, and is brought up to date. */
 static bool
 mark_channels(struct db *w, const struct marking *m, struct member *who, struct err *e)
 {
-	int64_t *from = arena_array(m->arena, 4 * m->n + 1, sizeof(*from)), *to = from + m->n;
-	int64_t *at = from + 2 * m->n, *key = from + 3 * m->n;
+	int64_t *from = arena_array(m->arena, 2 * m->n + 1, sizeof(*from)), *to = from + m->n;
+	struct mark_place *places = arena_array(m->arena, m->n + 1, sizeof(*places));
 	struct read_ranges ranges = {.from = from, .to = to};
 	struct marks marks = marks_make(m->arena, m->n);
 	int64_t *channels = arena_array(m->arena, m->n + 1, sizeof(*channels));
 
-	if (!find_targets(w, m, at, key, e))
+	if (!find_places(w, m, places, e))
 		return false;
 	for (size_t i = 0; i < m->n; i++) {
 		const struct channel *c = &m->channels[i];
@@ -248,14 +276,11 @@ mark_channels(struct db *w, const struct marking *m, struct member *who, struct 
 			continue;
 		channels[ranges.n] = c->no;
 		from[ranges.n] =
-			me->last_read == NO_TIME ? INT64_MIN + 1 : me->last_read - LATE_US;
+			me->last_read == NO_TIME ? INT64_MIN + 1 : me->read_upto - LATE_US;
 		from[ranges.n] = MAX_OF(from[ranges.n], channel_floor(c, me) + 1);
-		if (me->last_read == NO_TIME || at[i] > me->last_read) {
-			add_mark(&marks, c, me, at[i], key[i]);
-			me->last_read = at[i];
-			me->last_read_key = key[i];
-		}
-		to[ranges.n++] = me->last_read;
+		if (move_mark(me, &places[i]))
+			add_mark(&marks, c, me, &places[i]);
+		to[ranges.n++] = me->read_upto;
 	}
 	ranges.channels = channels;
 	return store_marks(w, SQL_READ_MARK, m->uid, &marks, e) &&
@@ -374,7 +399,7 @@ unmark(struct db *w, void *arg, struct err *e)
 			return false;
 		at = given.created_at - 1;
 	}
-	if (who.last_read == NO_TIME || who.last_read <= at)
+	if (who.last_read == NO_TIME || who.read_upto <= at)
 		return true;
 	if (!db_get_int(
 		    w, SQL_READ_LAST_BEFORE, ARGS(V_INT(c->no), V_INT(at)), &key, &found, e))
@@ -421,7 +446,8 @@ deliver(struct db *w, void *arg, struct err *e)
 		return false;
 	for (size_t i = 0; i < d->n; i++)
 		if (who[i].uid != 0)
-			add_mark(&marks, &d->channels[i], &who[i], now, d->keys[i]);
+			add_mark(&marks, &d->channels[i], &who[i],
+				&(struct mark_place){.at = now, .key = d->keys[i]});
 	return store_marks(w, SQL_READ_DELIVER, d->uid, &marks, e);
 }
 

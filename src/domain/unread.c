@@ -19,7 +19,8 @@ struct candidate {
 int64_t
 unread_since(const struct channel *c, const struct member *m)
 {
-	int64_t since = m->last_read;
+	/* Not last_read: what has an earlier time but was committed later was not seen. */
+	int64_t since = m->read_upto;
 
 	/* Who never read: those before he joined do not count. */
 	if (since == NO_TIME && m->created_at > c->created_at)
@@ -68,7 +69,7 @@ add_candidates(struct db *db, enum sql_id sql, struct args args, const int64_t *
 		return false;
 	while (rows_next(&r)) {
 		struct channel c = {.no = row_int(&r, 1), .created_at = row_int(&r, 2)};
-		struct member m = {.last_read = row_time(&r, 5)};
+		struct member m = {.last_read = row_time(&r, 5), .read_upto = row_time(&r, 8)};
 		struct candidate k = {.user = (size_t)row_int(&r, 0)};
 
 		c.truncated_at = row_time(&r, 3);

@@ -84,7 +84,7 @@ SELECT COUNT(*) FROM (SELECT 1 FROM messages WHERE channel = $1 AND created_at >
 -- name: member_rows
 SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,
        archived_at, pinned_at, removed_at, custom, invited_at, accepted_at, rejected_at,
-       delivered_at, delivered_key
+       delivered_at, delivered_key, COALESCE(read_upto, last_read)
 FROM members WHERE channel = $1 ORDER BY uid LIMIT $2
 
 -- What a count of the members must know.
@@ -100,21 +100,23 @@ FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no)
 -- name: member_row
 SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,
        archived_at, pinned_at, removed_at, custom, invited_at, accepted_at, rejected_at,
-       delivered_at, delivered_key
+       delivered_at, delivered_key, COALESCE(read_upto, last_read)
 FROM members WHERE channel = $1 AND uid = $2
 
 -- The rows of some users in one channel.
 -- name: member_rows_of
 SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
        m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, m.invited_at,
-       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key, r.ord
+       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key,
+       COALESCE(m.read_upto, m.last_read), r.ord
 FROM @rows(uid BIGINT) AS r @probe(members m ON m.channel = $1 AND m.uid = r.uid)
 
 -- The rows of one user in many channels.
 -- name: member_rows_of_user
 SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
        m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, m.invited_at,
-       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key, r.ord
+       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key,
+       COALESCE(m.read_upto, m.last_read), r.ord
 FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no AND m.uid = $1)
 
 -- name: member_names

@@ -10,7 +10,7 @@ FROM @rows(uid BIGINT, role TEXT, hidden_at BIGINT, archived_at BIGINT, invited_
 WHERE true
 ON CONFLICT (channel, uid) DO UPDATE SET
 	role = excluded.role, created_at = excluded.created_at, updated_at = NULL,
-	last_read = NULL, last_read_key = NULL, hidden_at = excluded.hidden_at,
+	last_read = NULL, last_read_key = NULL, read_upto = NULL, hidden_at = excluded.hidden_at,
 	cleared_at = excluded.cleared_at, archived_at = excluded.archived_at, pinned_at = NULL,
 	removed_at = NULL, custom = excluded.custom, invited_at = excluded.invited_at,
 	accepted_at = NULL, rejected_at = NULL, delivered_at = NULL, delivered_key = NULL

@@ -10,13 +10,15 @@ FROM @rows(channel BIGINT) AS r
 
 -- Marks of one member; derived ones get a row, which keeps what their campaign made of them.
 -- name: read_mark
-INSERT INTO members (channel, uid, created_at, last_read, last_read_key, hidden_at, archived_at)
-SELECT r.channel, $1, r.created_at, r.mark_at, r.key, r.hidden_at, r.archived_at
+INSERT INTO members (channel, uid, created_at, last_read, last_read_key, hidden_at, archived_at,
+                     read_upto)
+SELECT r.channel, $1, r.created_at, r.mark_at, r.key, r.hidden_at, r.archived_at, r.upto
 FROM @rows(channel BIGINT, created_at BIGINT, mark_at BIGINT, key BIGINT, hidden_at BIGINT,
-           archived_at BIGINT) AS r
+           archived_at BIGINT, upto BIGINT) AS r
 WHERE true
 ON CONFLICT (channel, uid) DO UPDATE SET
-	last_read = excluded.last_read, last_read_key = excluded.last_read_key
+	last_read = excluded.last_read, last_read_key = excluded.last_read_key,
+	read_upto = excluded.read_upto
 
 -- name: read_deliver
 INSERT INTO members (channel, uid, created_at, delivered_at, delivered_key, hidden_at,
@@ -34,7 +36,7 @@ SELECT key FROM messages WHERE channel = $1 AND created_at <= $2
 ORDER BY created_at DESC, key DESC LIMIT 1
 
 -- name: read_unmark
-UPDATE members SET last_read = $3, last_read_key = $4 WHERE channel = $1 AND uid = $2
+UPDATE members SET last_read = $3, last_read_key = $4, read_upto = $3 WHERE channel = $1 AND uid = $2
 
 -- Messages of campaigns in ranges of channels, newest first.
 -- name: read_campaign_keys

@@ -21,7 +21,8 @@ FROM @rows(channel BIGINT, uid BIGINT, since BIGINT) AS r
 -- numbers, and (the newest numbers of) those where they have a row.
 -- name: unread_homes
 SELECT r.ord, c.no, c.created_at, c.truncated_at, m.created_at, m.last_read, m.cleared_at,
-       (SELECT MAX(x.created_at) FROM messages x WHERE x.channel = c.no)
+       (SELECT MAX(x.created_at) FROM messages x WHERE x.channel = c.no),
+       COALESCE(m.read_upto, m.last_read)
 FROM @rows(uid BIGINT) AS r
 @probe(channels c ON c.no > r.uid * 4096 AND c.no < r.uid * 4096 + 4096)
 @left_probe(members m ON m.channel = c.no AND m.uid = r.uid)
@@ -29,7 +30,8 @@ WHERE c.deleted_at IS NULL AND m.removed_at IS NULL AND (c.origin <> 0 OR m.role
 
 -- name: unread_rows
 SELECT r.ord, c.no, c.created_at, c.truncated_at, m.created_at, m.last_read, m.cleared_at,
-       (SELECT MAX(x.created_at) FROM messages x WHERE x.channel = c.no)
+       (SELECT MAX(x.created_at) FROM messages x WHERE x.channel = c.no),
+       COALESCE(m.read_upto, m.last_read)
 FROM @rows(uid BIGINT) AS r
 @probe(members m ON m.uid = r.uid AND m.channel >= COALESCE((
 	SELECT MIN(x.channel) FROM (

@@ -144,6 +144,47 @@ a_mark_before_the_message_does_not_count_it(void **state)
 	assert_int_equal(unread(f, &c, w.bob), 0);
 }
 
+/* A message has the time of when its transaction began, and may be committed behind a mark of a
+ * later time: whoever set it has not seen the message. */
+static void
+a_late_commit_is_unread(void **state)
+{
+	struct fixture *f = *state;
+	struct world w;
+	struct channel c, empty;
+	struct message early;
+	struct read_state s;
+	struct unread all;
+	struct err e;
+	int64_t at;
+
+	world_make(f, &w);
+	put_campaign(f, &w, 1, "", "", "{\"text\":\"x\"}", "{\"type\":\"messaging\"}");
+	c = make_channel(f, "messaging", "bob-ann", w.ann, &w.bob, 1);
+	empty = make_channel(f, "messaging", "carl-ann", w.ann, &w.carl, 1);
+	early = say(f, &c, w.ann, false, STR_NONE);
+	at = early.created_at + 1;
+	while (clock_now_us() <= at)
+		continue;
+	s = must_mark(f, &c, w.bob, STR_NONE);
+	must_mark(f, &empty, w.carl, STR_NONE);
+	assert_true(s.last_read > at);
+	put_batch(f, &w, 1, 100, (int64_t[]){w.bob, w.carl}, 2, at);
+	assert_int_equal(unread(f, &c, w.bob), 1);
+	assert_int_equal(unread(f, &empty, w.carl), 1);
+	must(unread_of_users(f->db, &f->arena, &w.bob, 1, &all, &e), &e);
+	assert_int_equal(all.messages, 1);
+	s = must_mark(f, &c, w.bob, early.id);
+	assert_int_equal(s.unread, 1);
+	assert_int_equal(sql_int(f->db, "SELECT users_read FROM campaigns", NO_ARGS), 0);
+	s = must_mark(f, &c, w.bob, STR_NONE);
+	assert_int_equal(s.unread, 0);
+	assert_int_equal(sql_int(f->db, "SELECT users_read FROM campaigns", NO_ARGS), 1);
+	must_mark(f, &empty, w.carl, STR_NONE);
+	assert_int_equal(unread(f, &empty, w.carl), 0);
+	assert_int_equal(sql_int(f->db, "SELECT users_read FROM campaigns", NO_ARGS), 2);
+}
+
 /* A mark must not undo what the campaign made of the sender's membership. */
 static void
 marking_keeps_the_channel_hidden(void **state)
@@ -374,6 +415,7 @@ main(void)
 		with_store(marks_up_to_a_message_never_go_back),
 		with_store(campaign_counts_each_reader_once),
 		with_store(a_mark_before_the_message_does_not_count_it),
+		with_store(a_late_commit_is_unread),
 		with_store(marking_keeps_the_channel_hidden),
 		with_store(states_of_many_members_agree_with_single_counts),
 		with_store(many_channels_at_once),
