@@ -59,20 +59,14 @@ wire_stats(struct req *r, const struct campaign *c)
 }
 
 /* Deleted segments drop out of "segments" but stay in "segment_ids". */
-static bool
-wire_segments(struct req *r, const struct campaign *c, struct err *e)
+static void
+wire_segments(struct req *r, const struct campaign *c, const struct segment *segments)
 {
 	jw_karr(&r->w, "segments");
-	for (size_t i = 0; i < c->nsegments; i++) {
-		struct segment s;
-
-		if (segment_get(r->db, r->arena, c->segment_ids[i], &s, e))
-			wire_segment(r, &s);
-		else if (e->code != ERR_NOT_FOUND)
-			return false;
-	}
+	for (size_t i = 0; i < c->nsegments; i++)
+		if (segments[i].no != 0)
+			wire_segment(r, &segments[i]);
 	jw_end_arr(&r->w);
-	return true;
 }
 
 static void
@@ -106,30 +100,56 @@ wire_options(struct req *r, const struct campaign *c)
 }
 
 bool
-campaign_wire(struct req *r, const struct campaign *c, const struct campaign_page *page,
-	struct err *e)
+campaign_wire_load(struct req *r, const struct campaign *c, size_t n,
+	struct campaign_company **out, struct err *e)
 {
-	struct user sender;
+	struct campaign_company *all = arena_array(r->arena, n, sizeof(*all));
+	int64_t *uids = arena_array(r->arena, n, sizeof(*uids));
+	struct segment *segments;
+	struct user *senders;
+	struct str *ids;
+	size_t nids = 0, k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uids[i] = c[i].sender;
+		nids += c[i].nsegments;
+	}
+	ids = arena_array(r->arena, nids, sizeof(*ids));
+	segments = arena_array(r->arena, nids, sizeof(*segments));
+	for (size_t i = 0; i < n; i++)
+		for (size_t s = 0; s < c[i].nsegments; s++)
+			ids[k++] = c[i].segment_ids[s];
+	if (!user_by_uids(r->db, r->arena, uids, n, &senders, e) ||
+		!segment_by_ids(r->db, r->arena, ids, nids, segments, e))
+		return false;
+	for (size_t i = 0; i < n; segments += c[i++].nsegments)
+		all[i] = (struct campaign_company){&senders[i], segments};
+	*out = all;
+	return true;
+}
+
+void
+campaign_wire(struct req *r, const struct campaign *c, const struct campaign_page *page,
+	const struct campaign_company *company)
+{
+	const struct user *sender = company->sender;
 	struct jw *w = &r->w;
 
-	if (!user_by_uid(r->db, r->arena, c->sender, &sender, e))
-		return false;
 	jw_kstr(w, "id", c->id);
 	jw_kstr(w, "name", c->name);
 	jw_kstr(w, "description", c->description);
 	jw_kstr(w, "status", c->status);
-	jw_kstr(w, "sender_id", sender.id);
-	if (user_is_live(&sender)) {
+	jw_kstr(w, "sender_id", sender->id);
+	if (user_is_live(sender)) {
 		jw_key(w, STR("sender"));
-		wire_user(r, &sender);
+		wire_user(r, sender);
 	}
 	wire_options(r, c);
 	jw_karr(w, "segment_ids");
 	for (size_t i = 0; i < c->nsegments; i++)
 		jw_str(w, c->segment_ids[i]);
 	jw_end_arr(w);
-	if (!wire_segments(r, c, e))
-		return false;
+	wire_segments(r, c, company->segments);
 	wire_users(r, page);
 	req_ktime_opt(r, "scheduled_for", c->scheduled_for);
 	req_ktime_opt(r, "stop_at", c->stop_at);
@@ -138,7 +158,6 @@ campaign_wire(struct req *r, const struct campaign *c, const struct campaign_pag
 	req_ktime(r, "created_at", c->created_at);
 	req_ktime(r, "updated_at", c->updated_at);
 	wire_stats(r, c);
-	return true;
 }
 
 void

@@ -19,20 +19,29 @@
 #define USER_LIMIT_DEFAULT 10
 #define PLAN_WAIT_MS       1500
 
+/* What is shown of one campaign. */
+static bool
+load_one(struct req *r, const struct campaign *c, const struct page_ask *ask,
+	struct campaign_page *page, struct page_links *links, struct campaign_company **company,
+	struct err *e)
+{
+	return campaign_users(r->db, r->arena, r->ctx->app, c, ask, &page->users, &page->n,
+		       links, e) &&
+	       campaign_wire_load(r, c, 1, company, e);
+}
+
 /* The campaign as "campaign", with the page of users that ${ask} wants. */
 static bool
 reply_page(struct req *r, const struct campaign *c, const struct page_ask *ask,
 	struct page_links *links, struct err *e)
 {
+	struct campaign_company *company;
 	struct campaign_page page;
-	struct user *users;
 
-	if (!campaign_users(r->db, r->arena, r->ctx->app, c, ask, &users, &page.n, links, e))
+	if (!load_one(r, c, ask, &page, links, &company, e))
 		return false;
-	page.users = users;
 	jw_kobj(&r->w, "campaign");
-	if (!campaign_wire(r, c, &page, e))
-		return false;
+	campaign_wire(r, c, &page, company);
 	jw_end_obj(&r->w);
 	return true;
 }
@@ -54,21 +63,19 @@ reply(struct req *r, const struct campaign *c, struct err *e)
 static bool
 reply_dual(struct req *r, const struct campaign *c, struct err *e)
 {
+	struct campaign_company *company;
 	struct campaign_page page;
 	struct page_links links;
-	struct user *users;
 
 	if (r->dialect == DIALECT_V1)
 		return reply(r, c, e);
-	if (!campaign_users(
-		    r->db, r->arena, r->ctx->app, c, &first_page, &users, &page.n, &links, e))
+	if (!load_one(r, c, &first_page, &page, &links, &company, e))
 		return false;
-	page.users = users;
 	jw_kobj(&r->w, "campaign");
-	if (!campaign_wire(r, c, &page, e))
-		return false;
+	campaign_wire(r, c, &page, company);
 	jw_end_obj(&r->w);
-	return campaign_wire(r, c, &page, e);
+	campaign_wire(r, c, &page, company);
+	return true;
 }
 
 static bool
@@ -204,32 +211,30 @@ static bool delete (struct req *r, struct err *e)
 static bool
 query(struct req *r, struct err *e)
 {
-	struct page_ask ask, users = {.limit = USER_LIMIT_DEFAULT};
-	struct page_links links, unused;
+	int64_t user_limit = USER_LIMIT_DEFAULT;
+	struct campaign_company *company;
+	struct campaign_page *pages;
+	struct page_links links;
 	struct campaign *found;
+	struct page_ask ask;
 	json_t *body;
 	size_t n;
 
 	if (!req_body(r, &body, e) ||
 		!page_read(body, CAMPAIGNS_DEFAULT, CAMPAIGNS_MAX, &ask, e) ||
-		!jr_int(body, "user_limit", OPTIONAL, 0, USERS_MAX, &users.limit, e))
+		!jr_int(body, "user_limit", OPTIONAL, 0, USERS_MAX, &user_limit, e) ||
+		!campaign_query(r->db, r->arena, r->ctx->app, &ask, &found, &n, &links, e))
 		return false;
-	if (users.limit == 0)
-		users.limit = USER_LIMIT_DEFAULT;
-	if (!campaign_query(r->db, r->arena, r->ctx->app, &ask, &found, &n, &links, e))
+	if (user_limit == 0)
+		user_limit = USER_LIMIT_DEFAULT;
+	pages = arena_array(r->arena, n, sizeof(*pages));
+	if (!campaign_users_of_many(r->db, r->arena, found, n, user_limit, pages, e) ||
+		!campaign_wire_load(r, found, n, &company, e))
 		return false;
 	jw_karr(&r->w, "campaigns");
 	for (size_t i = 0; i < n; i++) {
-		struct campaign_page page;
-		struct user *list;
-
-		if (!campaign_users(r->db, r->arena, r->ctx->app, &found[i], &users, &list,
-			    &page.n, &unused, e))
-			return false;
-		page.users = list;
 		jw_obj(&r->w);
-		if (!campaign_wire(r, &found[i], &page, e))
-			return false;
+		campaign_wire(r, &found[i], &pages[i], &company[i]);
 		jw_end_obj(&r->w);
 	}
 	jw_end_arr(&r->w);

@@ -11,7 +11,6 @@
 #include "domain/channel_audience.h"
 #include "domain/channel_type.h"
 #include "domain/content.h"
-#include "domain/outcome.h"
 #include "domain/poll.h"
 #include "domain/reach.h"
 #include "domain/segment.h"
@@ -19,144 +18,6 @@
 #include "domain/uidset.h"
 #include "domain/user.h"
 #include "store/db.h"
-
-/* ---- loading ------------------------------------------------------------------------- */
-
-/* Columns as campaign_by_id and campaign_by_no select them. */
-static void
-from_row(struct rows *r, struct arena *a, struct campaign *c)
-{
-	*c = (struct campaign){
-		.no = row_int(r, 0),
-		.id = arena_dup(a, row_str(r, 1)),
-		.name = arena_dup(a, row_str(r, 2)),
-		.description = arena_dup(a, row_str(r, 3)),
-		.status = arena_dup(a, row_str(r, 4)),
-		.sender = row_int(r, 5),
-		.sender_mode = arena_dup(a, row_str(r, 6)),
-		.sender_visibility = arena_dup(a, row_str(r, 7)),
-		.create_channels = row_int(r, 8) != 0,
-		.show_channels = row_int(r, 9) != 0,
-		.skip_push = row_int(r, 10) != 0,
-		.skip_webhook = row_int(r, 11) != 0,
-		.message_template = arena_dup(a, row_str(r, 12)),
-		.channel_template = row_null(r, 13) ? STR_NONE : arena_dup(a, row_str(r, 13)),
-		.user_set = row_int(r, 14),
-		.created_at = row_int(r, 15),
-		.updated_at = row_int(r, 16),
-		.deleted_at = row_time(r, 17),
-		.scheduled_for = row_time(r, 18),
-		.stop_at = row_time(r, 19),
-		.started_at = row_time(r, 20),
-		.completed_at = row_time(r, 21),
-		.form = row_int(r, 22),
-		.planned = row_int(r, 23) != 0,
-		.audience = row_int(r, 24),
-		.pending = row_int(r, 25),
-		.channels_created = row_int(r, 26),
-		.users_read = row_int(r, 27),
-		.stop_reason = arena_dup(a, row_str(r, 28)),
-		.team = arena_dup(a, row_str(r, 29)),
-	};
-}
-
-static bool
-load_segment_ids(struct db *db, struct arena *a, struct campaign *c, struct err *e)
-{
-	struct rows r;
-
-	c->segment_ids = arena_array(a, CAMPAIGN_MAX_SEGMENTS, sizeof(struct str));
-	c->nsegments = 0;
-	if (!db_query(db, SQL_CAMPAIGN_SEGMENTS_GET, ARGS(V_INT(c->no)), NO_BULK, &r, e))
-		return false;
-	while (c->nsegments < CAMPAIGN_MAX_SEGMENTS && rows_next(&r))
-		c->segment_ids[c->nsegments++] = arena_dup(a, row_str(&r, 0));
-	return rows_end(&r, e);
-}
-
-static bool
-load_tallies(struct db *db, struct arena *a, struct campaign *c, struct err *e)
-{
-	struct campaign_tallies *t = &c->tallies;
-	struct rows r;
-
-	t->v = arena_array(a, OUTCOME_VALUES, sizeof(*t->v));
-	if (!db_query(db, SQL_CAMPAIGN_TALLIES, ARGS(V_INT(c->no)), NO_BULK, &r, e))
-		return false;
-	while (t->n < OUTCOME_VALUES && rows_next(&r)) {
-		t->v[t->n++] = (struct campaign_tally){row_int(&r, 0), row_int(&r, 1)};
-		if (row_int(&r, 0) == OUTCOME_SENT)
-			t->sent = row_int(&r, 1);
-	}
-	return rows_end(&r, e);
-}
-
-static bool
-load_reach(struct db *db, struct campaign *c, struct err *e)
-{
-	struct reach reach;
-
-	if (!reach_get(db, c->no, &reach, e))
-		return false;
-	c->to_channels = reach.reach_set != 0;
-	c->users_sent = c->to_channels ? reach.users_sent : c->tallies.sent;
-	return true;
-}
-
-struct load {
-	struct arena *a;
-	enum sql_id sql;
-	struct args args;
-	struct campaign *out;
-	bool *found;
-};
-
-static bool
-load_tx(struct db *db, void *arg, struct err *e)
-{
-	struct load *l = arg;
-	struct rows r;
-
-	if (!db_query(db, l->sql, l->args, NO_BULK, &r, e))
-		return false;
-	*l->found = rows_next(&r);
-	if (*l->found)
-		from_row(&r, l->a, l->out);
-	return rows_end(&r, e) && (!*l->found || (load_segment_ids(db, l->a, l->out, e) &&
-							 load_tallies(db, l->a, l->out, e) &&
-							 load_reach(db, l->out, e)));
-}
-
-/* One snapshot for the row and its tallies. */
-static bool
-load(struct db *db, struct arena *a, enum sql_id sql, struct args args, struct campaign *out,
-	bool *found, struct err *e)
-{
-	struct load l = {a, sql, args, out, found};
-
-	return db_read(db, load_tx, &l, e);
-}
-
-bool
-campaign_get(struct db *db, struct arena *a, struct str id, struct campaign *out, struct err *e)
-{
-	bool found;
-
-	if (!load(db, a, SQL_CAMPAIGN_BY_ID, ARGS(V_TEXT(id)), out, &found, e))
-		return false;
-	return found ||
-	       fail(e, ERR_NOT_FOUND, "campaign with id %.*s doesn't exist", STR_ARG(id));
-}
-
-bool
-campaign_by_no(struct db *db, struct arena *a, int64_t no, struct campaign *out, struct err *e)
-{
-	bool found;
-
-	if (!load(db, a, SQL_CAMPAIGN_BY_NO, ARGS(V_INT(no)), out, &found, e))
-		return false;
-	return found || fail(e, ERR_NOT_FOUND, "campaign %lld doesn't exist", (long long)no);
-}
 
 /* ---- create and update ---------------------------------------------------------------- */
 
@@ -303,7 +164,7 @@ create_tx(struct db *w, void *arg, struct err *e)
 	merge(p->edit, c);
 	c->id = p->id;
 	c->created_at = c->updated_at = clock_now_us();
-	if (!load(w, p->a, SQL_CAMPAIGN_BY_ID, ARGS(V_TEXT(c->id)), &other, &found, e))
+	if (!campaign_find(w, p->a, c->id, &other, &found, e))
 		return false;
 	if (found)
 		return fail(

@@ -110,11 +110,16 @@ bool campaign_create(struct db *, struct arena *, const struct campaign_edit *,
 bool campaign_update(struct db *, struct arena *, struct str id, const struct campaign_edit *,
 	struct campaign *out, struct err *e) MUST_USE;
 
-/* Fails: NOT_FOUND, STORE.  by_no: deleted ones too. */
+/* Fails: NOT_FOUND, STORE.  by_no: deleted ones too; by_nos: many of one moment, in the order
+ * of their numbers; find: *found false instead of NOT_FOUND. */
 bool campaign_get(struct db *, struct arena *, struct str id, struct campaign *out,
 	struct err *e) MUST_USE;
+bool campaign_find(struct db *, struct arena *, struct str id, struct campaign *out,
+	bool *found, struct err *e) MUST_USE;
 bool campaign_by_no(
 	struct db *, struct arena *, int64_t no, struct campaign *out, struct err *e) MUST_USE;
+bool campaign_by_nos(struct db *, struct arena *, const int64_t *nos, size_t n,
+	struct campaign *out, struct err *e) MUST_USE;
 
 /* A page of campaigns (api.md §2.3.7). */
 bool campaign_query(struct db *, struct arena *, const struct app *, const struct page_ask *,
@@ -125,6 +130,14 @@ bool campaign_query(struct db *, struct arena *, const struct app *, const struc
 bool campaign_users(struct db *, struct arena *, const struct app *, const struct campaign *,
 	const struct page_ask *, struct user **out, size_t *n, struct page_links *links,
 	struct err *e) MUST_USE;
+
+/* The first ${limit} listed users of each of many campaigns, as campaign_users() gives them. */
+struct campaign_page {
+	struct user *users;
+	size_t n;
+};
+bool campaign_users_of_many(struct db *, struct arena *, const struct campaign *, size_t n,
+	int64_t limit, struct campaign_page *out, struct err *e) MUST_USE;
 
 /* ---- the life of it ------------------------------------------------------------------ */
 

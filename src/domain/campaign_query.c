@@ -9,6 +9,9 @@
 #include "domain/user.h"
 #include "store/db.h"
 
+/* Listed users that one statement puts into order. */
+#define LISTED_AT_ONCE 65536
+
 /* api.md §2.3.7. */
 static const struct filter_field fields[] = {
 	{"id", FILTER_TEXT, OP_SCALAR, "c.id", FILTER_NEVER_NULL},
@@ -45,10 +48,17 @@ collect(void *arg, struct rows *r, struct err *e UNUSED)
 	return true;
 }
 
-bool
-campaign_query(struct db *db, struct arena *a, const struct app *app,
-	const struct page_ask *ask, struct campaign **out, size_t *n, struct page_links *links,
-	struct err *e)
+struct query {
+	struct arena *a;
+	const struct app *app;
+	const struct page_ask *ask;
+	struct campaign **out;
+	size_t *n;
+	struct page_links *links;
+};
+
+static bool
+query_in(struct db *db, void *arg, struct err *e)
 {
 	static const struct page_list list = {
 		.name = "campaigns",
@@ -58,16 +68,25 @@ campaign_query(struct db *db, struct arena *a, const struct app *app,
 		.default_field = "created_at",
 		.default_descending = true,
 	};
-	struct found f = {.no = arena_array(a, (size_t)ask->limit, sizeof(int64_t))};
+	const struct query *q = arg;
+	struct found f = {.no = arena_array(q->a, (size_t)q->ask->limit, sizeof(int64_t))};
 
-	if (!page_run(db, a, app, &list, ask, collect, &f, links, e))
+	if (!page_run(db, q->a, q->app, &list, q->ask, collect, &f, q->links, e))
 		return false;
-	*out = arena_array(a, f.n, sizeof(**out));
-	*n = f.n;
-	for (size_t i = 0; i < f.n; i++)
-		if (!campaign_by_no(db, a, f.no[i], &(*out)[i], e))
-			return false;
-	return true;
+	*q->out = arena_array(q->a, f.n, sizeof(**q->out));
+	*q->n = f.n;
+	return campaign_by_nos(db, q->a, f.no, f.n, *q->out, e);
+}
+
+/* One snapshot for the page and what it shows of each campaign. */
+bool
+campaign_query(struct db *db, struct arena *a, const struct app *app,
+	const struct page_ask *ask, struct campaign **out, size_t *n, struct page_links *links,
+	struct err *e)
+{
+	struct query q = {a, app, ask, out, n, links};
+
+	return db_read(db, query_in, &q, e);
 }
 
 /* ---- users ----------------------------------------------------------------------------- */
@@ -183,5 +202,71 @@ campaign_users(struct db *db, struct arena *a, const struct app *app, const stru
 		links->next = seal(a, app, c, "after", (*out)[*n - 1].id);
 	if (*n > 0 && (from.before ? more : from.id.p != NULL))
 		links->prev = seal(a, app, c, "before", (*out)[0].id);
+	return true;
+}
+
+/* ---- users of many -------------------------------------------------------------------- */
+
+/* The first users of lists from..to, in the order of their ids: appended to ${uids}. */
+static bool
+first_of(struct db *db, struct arena *a, const struct uid_list *lists, size_t from, size_t to,
+	int64_t limit, int64_t *uids, struct campaign_page *pages, struct err *e)
+{
+	struct buf column[2];
+	struct col cols[2];
+	struct bulk bulk = {cols, ARRAY_LEN(cols), 0};
+	struct rows r;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(column); i++)
+		buf_init(&column[i], a, 1024);
+	for (size_t i = from; i < to; i++)
+		for (size_t k = 0; k < lists[i].n; k++, bulk.nrows++) {
+			buf_add(&column[0], &(int64_t){(int64_t)i}, sizeof(int64_t));
+			buf_add(&column[1], &lists[i].v[k], sizeof(int64_t));
+		}
+	if (bulk.nrows == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(column); i++)
+		cols[i] = COL_INTS((const int64_t *)(const void *)column[i].p);
+	if (!db_query(db, SQL_CAMPAIGN_FIRST_USERS, ARGS(V_INT(limit)), &bulk, &r, e))
+		return false;
+	while (rows_next(&r)) {
+		pages[row_int(&r, 0)].n++;
+		uids[n++] = row_int(&r, 1);
+	}
+	return rows_end(&r, e);
+}
+
+bool
+campaign_users_of_many(struct db *db, struct arena *a, const struct campaign *c, size_t n,
+	int64_t limit, struct campaign_page *out, struct err *e)
+{
+	int64_t *sets = arena_array(a, n, sizeof(*sets));
+	struct uid_list *lists = arena_array(a, n, sizeof(*lists));
+	int64_t *uids = arena_array(a, n * (size_t)limit, sizeof(*uids));
+	struct user *users;
+	size_t nusers = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sets[i] = c[i].user_set; /* 0: one without targets */
+		out[i] = (struct campaign_page){0};
+	}
+	if (!uidset_list_many(db, a, sets, n, lists, e))
+		return false;
+	for (size_t from = 0, to; from < n; from = to) {
+		size_t rows = lists[from].n;
+
+		for (to = from + 1; to < n && rows + lists[to].n <= LISTED_AT_ONCE; to++)
+			rows += lists[to].n;
+		if (!first_of(db, a, lists, from, to, limit, uids + nusers, out, e))
+			return false;
+		for (size_t i = from; i < to; i++)
+			nusers += out[i].n;
+	}
+	if (!user_by_uids(db, a, uids, nusers, &users, e))
+		return false;
+	for (size_t i = 0; i < n; users += out[i++].n)
+		out[i].users = users;
 	return true;
 }

@@ -86,6 +86,23 @@ segment_get(struct db *db, struct arena *a, struct str id, struct segment *out, 
 	return true;
 }
 
+bool
+segment_by_ids(struct db *db, struct arena *a, const struct str *ids, size_t n,
+	struct segment *out, struct err *e)
+{
+	struct col cols[] = {COL_TEXTS(ids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct segment){0};
+	if (n == 0 || !db_query(db, SQL_SEGMENT_BY_IDS, NO_ARGS, &bulk, &r, e))
+		return n == 0;
+	while (rows_next(&r))
+		from_row(&r, a, &out[row_int(&r, 13)]);
+	return rows_end(&r, e);
+}
+
 /* ---- rules ----------------------------------------------------------------------- */
 
 static bool

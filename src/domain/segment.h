@@ -65,6 +65,9 @@ bool segment_create(struct db *, struct arena *, const struct segment_change *,
 /* Deleted ones are not found.  Fails: NOT_FOUND, STORE. */
 bool segment_get(
 	struct db *, struct arena *, struct str id, struct segment *out, struct err *) MUST_USE;
+/* Many: out[i] belongs to ids[i], no 0 where there is none.  Fails: STORE. */
+bool segment_by_ids(struct db *, struct arena *, const struct str *ids, size_t n,
+	struct segment *out, struct err *) MUST_USE;
 /* Changes what is said and keeps the rest.  Fails: NOT_FOUND, INPUT, STORE. */
 bool segment_update(struct db *, struct arena *, struct str id, const struct segment_change *,
 	struct segment *out, struct err *) MUST_USE;

@@ -366,3 +366,54 @@ bitset_load(struct bitset *b, struct db *db, int64_t set, struct err *e)
 	}
 	return rows_end(&r, e) && ok;
 }
+
+/* Appends the uids of chunk ${key}. */
+static void
+append_chunk(struct buf *out, int64_t key, const uint64_t *words)
+{
+	int64_t base = (key & ((1 << CHUNK_NO_BITS) - 1)) * UIDSET_CHUNK;
+
+	for (int64_t w = 0; w < BITSET_WORDS; w++)
+		for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
+			int64_t uid = base + 64 * w + __builtin_ctzll(bits);
+
+			buf_add(out, &uid, sizeof(uid));
+		}
+}
+
+bool
+uidset_list_many(struct db *db, struct arena *a, const int64_t *sets, size_t n,
+	struct uid_list *out, struct err *e)
+{
+	int64_t *lo = arena_array(a, n, sizeof(*lo)), *hi = arena_array(a, n, sizeof(*hi));
+	struct col cols[] = {COL_INTS(lo), COL_INTS(hi)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	size_t *ends = arena_zalloc(a, (n + 1) * sizeof(*ends));
+	struct buf all;
+	struct rows r;
+	bool ok = true;
+
+	for (size_t i = 0; i < n; i++) {
+		lo[i] = key_of(sets[i], 0);
+		hi[i] = key_of(sets[i], UIDSET_LIMIT - 1);
+	}
+	buf_init(&all, a, 4096);
+	if (n == 0 || !db_query(db, SQL_TARGETS_SCAN_MANY, NO_ARGS, &bulk, &r, e))
+		return n == 0;
+	while (ok && rows_next(&r)) {
+		uint64_t words[BITSET_WORDS] = {0};
+
+		ok = chunk_read(row_str(&r, 2), row_int(&r, 1), words, e);
+		append_chunk(&all, row_int(&r, 1), words);
+		ends[row_int(&r, 0)] = all.n / sizeof(int64_t);
+	}
+	if (!rows_end(&r, ok ? e : &(struct err){0}) || !ok)
+		return false;
+	for (size_t i = 0, from = 0; i < n; i++) {
+		ends[i] = MAX_OF(ends[i], from);
+		out[i].v = (int64_t *)(void *)all.p + from;
+		out[i].n = ends[i] - from;
+		from = ends[i];
+	}
+	return true;
+}

@@ -33,5 +33,14 @@ bool uidset_remove(struct db *w, struct arena *, int64_t set, const int64_t *uid
 bool uidset_clear(struct db *w, int64_t set, struct err *) MUST_USE;
 bool uidset_has(struct db *, int64_t set, int64_t uid, bool *out, struct err *) MUST_USE;
 
+/* The uids of a set, sorted. */
+struct uid_list {
+	int64_t *v;
+	size_t n;
+};
+/* Of many small sets: out[i] is sets[i], its memory in the arena. */
+bool uidset_list_many(struct db *, struct arena *, const int64_t *sets, size_t n,
+	struct uid_list *out, struct err *) MUST_USE;
+
 /* ORs a stored set into one in memory. */
 bool bitset_load(struct bitset *, struct db *, int64_t set, struct err *) MUST_USE;

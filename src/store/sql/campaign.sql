@@ -16,23 +16,36 @@ UPDATE campaigns SET name = $2, description = $3, sender = $4, sender_mode = $5,
 WHERE no = $1 AND status IN ('draft', 'scheduled')
 
 -- name: campaign_by_id
-SELECT no, id, name, description, status, sender, sender_mode, sender_visibility,
-	create_channels, show_channels, skip_push, skip_webhook, message_template,
-	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
-	started_at, completed_at, form, planned, audience, pending, channels_created, users_read,
-	stop_reason, team
-FROM campaigns WHERE id = $1 AND deleted_at IS NULL
+SELECT c.no, c.id, c.name, c.description, c.status, c.sender, c.sender_mode, c.sender_visibility,
+	c.create_channels, c.show_channels, c.skip_push, c.skip_webhook, c.message_template,
+	c.channel_template, c.user_set, c.created_at, c.updated_at, c.deleted_at, c.scheduled_for,
+	c.stop_at, c.started_at, c.completed_at, c.form, c.planned, c.audience, c.pending,
+	c.channels_created, c.users_read, c.stop_reason, c.team, x.reach_set, x.users_sent
+FROM campaigns c
+@left_probe(campaign_reach x ON x.campaign = c.no)
+WHERE c.id = $1 AND c.deleted_at IS NULL
 
--- name: campaign_by_no
-SELECT no, id, name, description, status, sender, sender_mode, sender_visibility,
-	create_channels, show_channels, skip_push, skip_webhook, message_template,
-	channel_template, user_set, created_at, updated_at, deleted_at, scheduled_for, stop_at,
-	started_at, completed_at, form, planned, audience, pending, channels_created, users_read,
-	stop_reason, team
-FROM campaigns WHERE no = $1
+-- name: campaign_by_nos
+SELECT c.no, c.id, c.name, c.description, c.status, c.sender, c.sender_mode, c.sender_visibility,
+	c.create_channels, c.show_channels, c.skip_push, c.skip_webhook, c.message_template,
+	c.channel_template, c.user_set, c.created_at, c.updated_at, c.deleted_at, c.scheduled_for,
+	c.stop_at, c.started_at, c.completed_at, c.form, c.planned, c.audience, c.pending,
+	c.channels_created, c.users_read, c.stop_reason, c.team, x.reach_set, x.users_sent
+FROM @rows(no BIGINT) AS r
+@probe(campaigns c ON c.no = r.no)
+@left_probe(campaign_reach x ON x.campaign = c.no)
 
 -- name: campaign_segments_get
-SELECT segment_id FROM campaign_segments WHERE campaign = $1 ORDER BY pos
+SELECT r.ord, s.segment_id
+FROM @rows(no BIGINT) AS r @probe(campaign_segments s ON s.campaign = r.no)
+ORDER BY r.ord, s.pos
+
+-- Of listed users the first of each list by id.
+-- name: campaign_first_users
+SELECT x.list, x.uid
+FROM (SELECT r.list, u.uid, ROW_NUMBER() OVER (PARTITION BY r.list ORDER BY u.id) AS place
+      FROM @rows(list BIGINT, uid BIGINT) AS r @probe(users u ON u.uid = r.uid)) AS x
+WHERE x.place <= $1 ORDER BY x.list, x.place
 
 -- name: campaign_segments_clear
 DELETE FROM campaign_segments WHERE campaign = $1
@@ -42,7 +55,9 @@ INSERT INTO campaign_segments (campaign, pos, segment_id)
 SELECT $1, r.ord, r.id FROM @rows(id TEXT) AS r
 
 -- name: campaign_tallies
-SELECT outcome, n FROM tallies WHERE campaign = $1 ORDER BY outcome
+SELECT r.ord, t.outcome, t.n
+FROM @rows(no BIGINT) AS r @probe(tallies t ON t.campaign = r.no)
+ORDER BY r.ord, t.outcome
 
 -- name: campaign_start
 UPDATE campaigns SET status = $2, scheduled_for = $3, stop_at = $4, started_at = $5,

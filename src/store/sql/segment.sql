@@ -5,6 +5,11 @@ SELECT s.no, s.id, s.type, s.name, s.description, s.filter, s.all_users,
        s.all_sender_channels, s.size, s.size_due, s.created_at, s.updated_at, s.deleted_at
 FROM segments s WHERE s.id = $1 AND s.deleted_at IS NULL
 
+-- name: segment_by_ids
+SELECT s.no, s.id, s.type, s.name, s.description, s.filter, s.all_users,
+       s.all_sender_channels, s.size, s.size_due, s.created_at, s.updated_at, s.deleted_at, r.ord
+FROM @rows(id TEXT) AS r @probe(segments s ON s.id = r.id AND s.deleted_at IS NULL)
+
 -- name: segment_by_no
 SELECT s.no, s.id, s.type, s.name, s.description, s.filter, s.all_users,
        s.all_sender_channels, s.size, s.size_due, s.created_at, s.updated_at, s.deleted_at

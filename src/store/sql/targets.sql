@@ -10,6 +10,11 @@ FROM @rows(key BIGINT) AS r @probe(targets t ON t.key = r.key)
 -- name: targets_scan
 SELECT key, uids FROM targets WHERE key BETWEEN $1 AND $2 ORDER BY key
 
+-- name: targets_scan_many
+SELECT r.ord, t.key, t.uids
+FROM @rows(lo BIGINT, hi BIGINT) AS r @probe(targets t ON t.key BETWEEN r.lo AND r.hi)
+ORDER BY r.ord, t.key
+
 -- name: targets_put
 INSERT INTO targets (key, n, uids, created_at)
 SELECT r.key, r.n, r.uids, $1

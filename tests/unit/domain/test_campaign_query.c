@@ -128,6 +128,56 @@ queries(void **state)
 		ERR_INPUT, "text");
 }
 
+/* A page shows of each campaign what a call for it alone shows. */
+static void
+many_are_as_each_alone(void **state)
+{
+	static const char *const listed[] = {"[]", "[\"dan\"]",
+		"[\"eve\",\"ann\",\"dan\",\"bob\"]", "[\"x9\",\"x1\",\"ann\"]"};
+	struct fixture *f = *state;
+	struct page_ask ask = {.limit = 3}, all = {.limit = 30};
+	struct campaign_page pages[8];
+	struct page_links links;
+	struct campaign *found;
+	size_t n;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(listed); i++)
+		create(f, arena_printf(&f->arena, "{" BASE ",\"id\":\"u%zu\",\"user_ids\":%s}",
+				  i, listed[i])
+				  .p);
+	create(f, "{" BASE ",\"id\":\"s\",\"segment_ids\":[\"s2\",\"s1\"]}");
+	sql_script(f, "INSERT INTO tallies SELECT no, 1, 7 FROM campaigns WHERE id = 'u2'");
+	sql_script(f, "INSERT INTO tallies SELECT no, 16, 2 FROM campaigns WHERE id = 'u2'");
+	must(campaign_query(f->db, &f->arena, &app, &all, &found, &n, &links, &e), &e);
+	assert_int_equal(n, 5);
+	must(campaign_users_of_many(f->db, &f->arena, found, n, ask.limit, pages, &e), &e);
+	for (size_t i = 0; i < n; i++) {
+		struct campaign one;
+		struct user *users;
+		size_t nusers;
+
+		must(campaign_get(f->db, &f->arena, found[i].id, &one, &e), &e);
+		assert_int_equal(one.no, found[i].no);
+		assert_int_equal(one.nsegments, found[i].nsegments);
+		for (size_t k = 0; k < one.nsegments; k++)
+			assert_true(str_eq(one.segment_ids[k], found[i].segment_ids[k]));
+		assert_int_equal(one.tallies.n, found[i].tallies.n);
+		assert_int_equal(one.tallies.sent, found[i].tallies.sent);
+		assert_int_equal(one.users_sent, found[i].users_sent);
+		must(campaign_users(
+			     f->db, &f->arena, &app, &one, &ask, &users, &nusers, &links, &e),
+			&e);
+		assert_int_equal(nusers, pages[i].n);
+		for (size_t k = 0; k < nusers; k++)
+			assert_true(str_eq(users[k].id, pages[i].users[k].id));
+	}
+	assert_true(str_is(found[0].id, "s") && found[0].nsegments == 2);
+	assert_true(str_is(found[2].id, "u2") && found[2].tallies.n == 2);
+	assert_int_equal(pages[2].n, 3);
+	assert_int_equal(pages[4].n, 0);
+}
+
 int
 main(void)
 {
@@ -135,6 +185,7 @@ main(void)
 		TEST(pages_of_users),
 		TEST(users_of_segments_are_not_listed),
 		TEST(queries),
+		TEST(many_are_as_each_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
