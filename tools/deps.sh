@@ -62,6 +62,7 @@ packages() {
 	esac
 	case $what in fuzz)
 		command -v clang-14 >/dev/null || echo 'clang-14|clang'
+		echo 'libclang-rt-14-dev|libclang-rt-dev'
 	esac
 }
 
