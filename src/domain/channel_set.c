@@ -122,6 +122,7 @@ chunk_for(struct channel_form *h, size_t no)
 {
 	size_t n = MAX_OF(no + 1, 2 * h->nchunks);
 
+	assert(n > no); /* homes are far fewer than bytes */
 	if (no >= h->nchunks) {
 		h->chunks = must_have(realloc(h->chunks, n * sizeof(*h->chunks)));
 		memset(h->chunks + h->nchunks, 0, (n - h->nchunks) * sizeof(*h->chunks));
