@@ -253,7 +253,7 @@ static bool
 find_place(const struct walk *w, const struct message_page *p, int64_t *at, int64_t *before,
 	int64_t *behind, bool *found, struct err *e)
 {
-	struct message m;
+	struct message m = {0};
 
 	*found = true;
 	*at = p->at;

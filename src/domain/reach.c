@@ -1,6 +1,7 @@
 /* reach – whom a campaign to channels has reached. */
 #include "domain/reach.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -116,6 +117,7 @@ collect_derived(struct collecting *c)
 
 		if (ch->origin == 0)
 			continue;
+		assert(ch->from != NULL);
 		if (CHANNEL_FORM(ch->no) != 0)
 			collect_one(c, i, CHANNEL_HOME(ch->no));
 		if (ch->sender_is_member)

@@ -1,6 +1,8 @@
 /* shape – objects of requests, checked against a table. */
 #include "domain/shape.h"
 
+#include <assert.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/jr.h"
@@ -12,7 +14,10 @@
 static bool
 is_listed(const char *words, struct str word)
 {
-	struct str list = str_of(words);
+	struct str list;
+
+	assert(words != NULL);
+	list = str_of(words);
 
 	for (size_t at = 0; at <= list.n;) {
 		size_t end = str_find(list, ' ', at);
