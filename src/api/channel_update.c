@@ -265,6 +265,7 @@ update(struct req *r, struct err *e)
 		return false;
 	if (!read_message(r, body, w.message, &channel, &draft, e))
 		return false;
+	w.edit.by = viewer;
 	if (!channel_update(r->db, r->arena, &channel, &w.edit, &changed, e))
 		return false;
 	if (w.message != NULL &&
@@ -284,7 +285,7 @@ update_partial(struct req *r, struct err *e)
 	if (!req_body(r, &body, e) || !chat_read_patch(r, body, &patch, e) ||
 		!get_mine(r, body, &channel, &viewer, e) ||
 		!chat_check_moderator(r, &channel, viewer, e) ||
-		!channel_patch(r->db, r->arena, &channel, &patch, &changed, e))
+		!channel_patch(r->db, r->arena, &channel, &patch, viewer, &changed, e))
 		return false;
 	return answer_channel(r, &changed, viewer, true, NULL, e);
 }
@@ -324,6 +325,7 @@ truncate_channel(struct req *r, struct err *e)
 		return false;
 	if (!read_message(r, body, message, &channel, &draft, e))
 		return false;
+	cut.by = viewer;
 	if (!channel_truncate(r->db, r->arena, &channel, &cut, &cut_off, e))
 		return false;
 	if (message != NULL &&
@@ -349,6 +351,7 @@ delete_one(struct req *r, struct err *e)
 	if (d.hard && r->user_id.p != NULL)
 		return fail(e, ERR_DENIED, "hard_delete: only a server-side token may");
 	d.nos = &channel.no;
+	d.by = viewer;
 	if (!channel_delete(r->db, r->arena, &d, STR_NONE, NULL, e) ||
 		!channel_by_no(r->db, r->arena, channel.no, &channel, &found, e))
 		return false;

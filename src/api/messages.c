@@ -330,7 +330,7 @@ remove_message(struct req *r, struct err *e)
 	if (r->user_id.p != NULL && m.author != viewer &&
 		!chat_check_moderator(r, &channel, viewer, e))
 		return false;
-	if (!message_delete(r->db, m.key, hard, e))
+	if (!message_delete(r->db, r->arena, &m, hard, e))
 		return false;
 	if (m.deleted_at == NO_TIME)
 		m.deleted_at = clock_now_us();

@@ -8,6 +8,7 @@
 #include "domain/channel_origin.h"
 #include "domain/channel_place.h"
 #include "domain/channel_type.h"
+#include "domain/event.h"
 #include "domain/user.h"
 #include "store/db.h"
 
@@ -437,6 +438,19 @@ revive(struct db *w, struct goc *g, struct err *e)
  * channel that one of them makes, and who makes forms, or stores ids that fit one, is alone.
  * So is this where no key would tell. */
 static bool
+tell_created(struct db *w, const struct goc *g, struct err *e)
+{
+	struct event ev = {
+		.kind = EVENT_CHANNEL_CREATED,
+		.at = g->out->created_at,
+		.channel = g->out->no,
+		.uid = g->spec->creator,
+	};
+
+	return event_add(w, &ev, 1, e);
+}
+
+static bool
 get_or_create(struct db *w, void *arg, struct err *e)
 {
 	struct goc *g = arg;
@@ -460,7 +474,8 @@ get_or_create(struct db *w, void *arg, struct err *e)
 	g->made = true;
 	if (found ? !revive(w, g, e) : !create_at(w, g->arena, s, &place, &no, e))
 		return false;
-	return channel_by_no(w, g->arena, no, g->out, &found, e);
+	return channel_by_no(w, g->arena, no, g->out, &found, e) &&
+	       (g->again || tell_created(w, g, e));
 }
 
 bool

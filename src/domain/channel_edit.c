@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/jr.h"
 #include "domain/channel.h"
+#include "domain/event.h"
 #include "domain/oblivion.h"
 #include "domain/patch.h"
 #include "domain/task.h"
@@ -52,6 +53,15 @@ store(struct db *w, struct arena *a, struct channel *c, struct err *e)
 			c->frozen ? V_INT(1) : V_NULL, c->disabled ? V_INT(1) : V_NULL,
 			V_TEXT(channel_extra(a, c->filter_tags)), V_INT(c->updated_at)),
 		NO_BULK, NULL, e);
+}
+
+/* What became of the channel, for those who hear of it. */
+static bool
+tell(struct db *w, enum event_kind kind, const struct channel *c, int64_t by, struct err *e)
+{
+	struct event ev = {.kind = kind, .at = clock_now_us(), .channel = c->no, .uid = by};
+
+	return event_add(w, &ev, 1, e);
 }
 
 /* ---- tags -------------------------------------------------------------------------------- */
@@ -120,8 +130,19 @@ struct updating {
 	const struct channel *channel;
 	const struct channel_edit *edit;
 	const struct patch *patch;
+	int64_t by; /* of the patch */
 	struct channel *out;
 };
+
+/* Else only its members change, which is told by itself. */
+static bool
+changes_channel(const struct channel_edit *ed)
+{
+	const struct membership_edit *m = &ed->members;
+
+	return ed->has_data || ed->nadd_tags + ed->nremove_tags > 0 ||
+	       (m->nadd + m->nremove + m->nroles == 0 && m->accept == 0 && m->reject == 0);
+}
 
 static bool
 update_in(struct db *w, void *arg, struct err *e)
@@ -131,7 +152,6 @@ update_in(struct db *w, void *arg, struct err *e)
 	struct channel *c = u->out;
 
 	if (!reload(w, u->arena, u->channel, c, e) ||
-		!membership_change(w, u->arena, c, &ed->members, e) ||
 		!edit_tags(u->arena, ed, &c->filter_tags, e))
 		return false;
 	/* Not NULL, which would mean that of the campaign. */
@@ -143,7 +163,9 @@ update_in(struct db *w, void *arg, struct err *e)
 		c->frozen = ed->frozen > 0;
 	if (ed->disabled >= 0)
 		c->disabled = ed->disabled > 0;
-	return store(w, u->arena, c, e);
+	/* What tells of it comes last (domain/event.h). */
+	return store(w, u->arena, c, e) && membership_change(w, u->arena, c, &ed->members, e) &&
+	       (!changes_channel(ed) || tell(w, EVENT_CHANNEL_UPDATED, c, ed->by, e));
 }
 
 bool
@@ -206,14 +228,14 @@ patch_in(struct db *w, void *arg, struct err *e)
 	       patch_custom(u->arena, u->patch, c->custom, own_names, ARRAY_LEN(own_names),
 		       reserved_names, ARRAY_LEN(reserved_names), CHANNEL_CUSTOM_MAX,
 		       &c->custom, e) &&
-	       store(w, u->arena, c, e);
+	       store(w, u->arena, c, e) && tell(w, EVENT_CHANNEL_UPDATED, c, u->by, e);
 }
 
 bool
 channel_patch(struct db *db, struct arena *a, const struct channel *c, const struct patch *p,
-	struct channel *out, struct err *e)
+	int64_t by, struct channel *out, struct err *e)
 {
-	struct updating u = {.arena = a, .channel = c, .patch = p, .out = out};
+	struct updating u = {.arena = a, .channel = c, .patch = p, .by = by, .out = out};
 
 	return db_write(db, patch_in, &u, e);
 }
@@ -249,7 +271,8 @@ truncate_in(struct db *w, void *arg, struct err *e)
 	return db_exec(w, SQL_CHANNEL_TRUNCATE,
 		       ARGS(V_INT(c->no), V_INT(c->truncated_at), V_INT(now)), NO_BULK, NULL,
 		       e) &&
-	       (!cut->hard || oblivion_add(w, &c->no, 1, c->truncated_at, e));
+	       (!cut->hard || oblivion_add(w, &c->no, 1, c->truncated_at, e)) &&
+	       tell(w, EVENT_CHANNEL_TRUNCATED, c, cut->by, e);
 }
 
 bool
@@ -272,6 +295,20 @@ struct deleting {
 };
 
 static bool
+tell_deleted(struct db *w, const struct deleting *g, int64_t now, struct err *e)
+{
+	const struct channel_deletion *d = g->deletion;
+	struct event *events = arena_array(g->arena, d->n + 1, sizeof(*events));
+
+	for (size_t i = 0; i < d->n; i++)
+		events[i] = (struct event){.kind = EVENT_CHANNEL_DELETED,
+			.at = now,
+			.channel = d->nos[i],
+			.uid = d->by};
+	return event_add(w, events, d->n, e);
+}
+
+static bool
 delete_in(struct db *w, void *arg, struct err *e)
 {
 	const struct deleting *g = arg;
@@ -286,7 +323,8 @@ delete_in(struct db *w, void *arg, struct err *e)
 		(!db_exec(w, SQL_CHANNEL_BLANK, NO_ARGS, &bulk, NULL, e) ||
 			!oblivion_add(w, d->nos, d->n, now, e)))
 		return false;
-	return g->done.result.p == NULL || task_add(w, g->arena, &g->done, g->task, e);
+	return (g->done.result.p == NULL || task_add(w, g->arena, &g->done, g->task, e)) &&
+	       tell_deleted(w, g, now, e);
 }
 
 bool

@@ -32,6 +32,7 @@ struct channel_edit {
 	int8_t frozen, disabled; /* −1: as before */
 	const struct str *add_tags, *remove_tags;
 	size_t nadd_tags, nremove_tags;
+	int64_t by; /* uid, to be told; 0: nobody knows.  The same below */
 };
 
 /* Makes all changes of one call in one transaction; *out is the channel afterwards.  Fails:
@@ -40,7 +41,7 @@ bool channel_update(struct db *, struct arena *, const struct channel *,
 	const struct channel_edit *, struct channel *out, struct err *e) MUST_USE;
 /* frozen, disabled, team, filter_tags and custom data by path. */
 bool channel_patch(struct db *, struct arena *, const struct channel *, const struct patch *,
-	struct channel *out, struct err *e) MUST_USE;
+	int64_t by, struct channel *out, struct err *e) MUST_USE;
 
 /* A list of tags as it is stored.  Fails: INPUT ("filter_tags…"). */
 bool
@@ -52,6 +53,7 @@ struct channel_cut {
 	/* Only for these members; n 0: for everybody. */
 	const int64_t *uids;
 	size_t nuids;
+	int64_t by;
 };
 /* Fails: NOT_FOUND, STORE. */
 bool channel_truncate(struct db *, struct arena *, const struct channel *,
@@ -61,6 +63,7 @@ struct channel_deletion {
 	const int64_t *nos;
 	size_t n;
 	bool hard; /* forget their content, too */
+	int64_t by;
 };
 /* Deletes channels in one transaction, and notes a task in it that is done, with ${result} (a
  * JSON object); *task is its id.  p == NULL: without a task, task may be NULL.  Fails: STORE.

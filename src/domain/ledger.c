@@ -8,6 +8,7 @@
 #include "domain/bitset.h"
 #include "domain/channel_set.h"
 #include "domain/claim.h"
+#include "domain/event.h"
 #include "domain/reach.h"
 #include "store/db.h"
 
@@ -308,6 +309,7 @@ ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result
 		changed;
 	struct col cols[] = {COL_INTS(outcome), COL_INTS(n)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), 0};
+	struct event ev = {.kind = EVENT_BATCH, .at = now, .object = b->first_key};
 
 	for (int64_t i = 0; i < b->n; i++)
 		counts[result->outcomes[i] % OUTCOME_VALUES]++;
@@ -325,5 +327,8 @@ ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result
 			NO_BULK, &changed, e))
 		return false;
 	*lost = changed != 1;
-	return changed == 1 || fail(e, ERR_STALE, "the campaign is no longer in_progress");
+	if (*lost)
+		return fail(e, ERR_STALE, "the campaign is no longer in_progress");
+	/* Behind the row of the campaign, for which its batches stand in line anyway. */
+	return counts[OUTCOME_SENT] == 0 || event_add(w, &ev, 1, e);
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/jr.h"
 #include "domain/channel.h"
+#include "domain/event.h"
 #include "domain/patch.h"
 #include "store/db.h"
 
@@ -27,8 +28,30 @@ struct changing {
 	const struct channel *channel; /* complete */
 	const struct membership_edit *edit;
 	int64_t now;
+	struct buf *told; /* struct event, of what was changed so far */
 	struct err *e;
 };
+
+static bool
+is_told(const struct changing *c, int64_t uid)
+{
+	const struct event *told = (const struct event *)(const void *)c->told->p;
+
+	for (size_t i = 0; i < c->told->n / sizeof(*told); i++)
+		if (told[i].uid == uid && told[i].kind == EVENT_MEMBER_ADDED)
+			return true;
+	return false;
+}
+
+static void
+tell(const struct changing *c, enum event_kind kind, int64_t uid)
+{
+	struct event ev = {.kind = kind, .at = c->now, .channel = c->channel->no, .uid = uid};
+
+	/* Who comes with a role comes once. */
+	if (kind != EVENT_MEMBER_UPDATED || !is_told(c, uid))
+		buf_add(c->told, &ev, sizeof(ev));
+}
 
 /* Adds who is no member yet, of ${n} specs of different users. */
 static bool
@@ -50,6 +73,8 @@ join(const struct changing *c, struct member_spec *specs, size_t n)
 			"add_members: channel %.*s is the one of exactly its members, nobody "
 			"can be added",
 			STR_ARG(c->channel->cid));
+	for (size_t i = 0; i < kept; i++)
+		tell(c, EVENT_MEMBER_ADDED, specs[i].uid);
 	/* Clocks of several processes differ: nobody joined before the channel was made. */
 	return channel_join(c->w, c->arena, c->channel->no, specs, kept,
 		MAX_OF(c->now, c->channel->created_at), c->edit->history_hidden, c->e);
@@ -103,6 +128,7 @@ leave(const struct changing *c)
 	for (size_t i = 0; i < n; i++) {
 		if (there[i].uid == 0)
 			continue;
+		tell(c, EVENT_MEMBER_REMOVED, there[i].uid);
 		if (there[i].derived)
 			derived[leaving.nrows++] = there[i].uid;
 		else
@@ -145,6 +171,8 @@ assign(const struct changing *c)
 			return fail(c->e, ERR_INPUT,
 				"assign_roles: only members of channel %.*s have a role there",
 				STR_ARG(c->channel->cid));
+	for (size_t i = 0; i < bulk.nrows; i++)
+		tell(c, EVENT_MEMBER_UPDATED, uids[i]);
 	return channel_keep_these(c->w, c->arena, c->channel, there, bulk.nrows, c->e) &&
 	       db_exec(c->w, SQL_MEMBER_SET_ROLES, ARGS(V_INT(c->channel->no), V_INT(c->now)),
 		       &bulk, NULL, c->e);
@@ -162,6 +190,7 @@ answer(const struct changing *c, int64_t uid, bool accepts)
 	if (!found || m.invited_at == NO_TIME)
 		return fail(c->e, ERR_INPUT, "%s: the user was not invited to channel %.*s",
 			accepts ? "accept_invite" : "reject_invite", STR_ARG(c->channel->cid));
+	tell(c, EVENT_MEMBER_UPDATED, uid);
 	return db_exec(c->w, SQL_MEMBER_ANSWER,
 		ARGS(V_INT(c->channel->no), V_INT(uid), accepts ? V_INT(c->now) : V_NULL,
 			accepts ? V_NULL : V_INT(c->now), V_INT(c->now)),
@@ -173,12 +202,15 @@ membership_change(struct db *w, struct arena *a, const struct channel *channel,
 	const struct membership_edit *edit, struct err *e)
 {
 	struct channel full = *channel;
-	struct changing c = {w, a, &full, edit, clock_now_us(), e};
+	struct buf told;
+	struct changing c = {w, a, &full, edit, clock_now_us(), &told, e};
 
+	buf_init(&told, a, 4 * sizeof(struct event));
 	return channel_complete(w, a, &full, 1, e) && join_all(&c) &&
 	       (edit->nremove == 0 || leave(&c)) && (edit->nroles == 0 || assign(&c)) &&
 	       (edit->accept == 0 || answer(&c, edit->accept, true)) &&
-	       (edit->reject == 0 || answer(&c, edit->reject, false));
+	       (edit->reject == 0 || answer(&c, edit->reject, false)) &&
+	       event_add(w, (struct event *)(void *)told.p, told.n / sizeof(struct event), e);
 }
 
 /* ---- for themselves ---------------------------------------------------------------------- */
@@ -210,6 +242,10 @@ hide_in(struct db *w, void *arg, struct err *e)
 {
 	const struct hiding *h = arg;
 	int64_t now = clock_now_us(), last, upto;
+	struct event ev = {.kind = h->hides ? EVENT_CHANNEL_HIDDEN : EVENT_CHANNEL_VISIBLE,
+		.channel = h->channel->no,
+		.uid = h->uid,
+		.extra = h->clears ? STR("{\"clear_history\":true}") : STR_NONE};
 	struct member m;
 
 	if (!take_member(w, h->arena, h->channel, h->uid, &m, e) ||
@@ -217,10 +253,13 @@ hide_in(struct db *w, void *arg, struct err *e)
 		return false;
 	/* Clocks can step back: what is there now is cleared. */
 	upto = MAX_OF(now, last);
+	ev.at = now;
 	return db_exec(w, SQL_MEMBER_HIDE,
-		ARGS(V_INT(h->channel->no), V_INT(h->uid), h->hides ? V_INT(now) : V_NULL,
-			h->clears ? V_INT(upto) : V_NULL, V_INT(now)),
-		NO_BULK, NULL, e);
+		       ARGS(V_INT(h->channel->no), V_INT(h->uid),
+			       h->hides ? V_INT(now) : V_NULL, h->clears ? V_INT(upto) : V_NULL,
+			       V_INT(now)),
+		       NO_BULK, NULL, e) &&
+	       event_add(w, &ev, 1, e);
 }
 
 bool
@@ -309,6 +348,10 @@ patch_in(struct db *w, void *arg, struct err *e)
 {
 	const struct patching *p = arg;
 	int64_t now = clock_now_us();
+	struct event ev = {.kind = EVENT_MEMBER_UPDATED,
+		.at = now,
+		.channel = p->channel->no,
+		.uid = p->uid};
 	struct str role = STR_NONE;
 	struct member *m = p->out;
 	bool found;
@@ -326,7 +369,8 @@ patch_in(struct db *w, void *arg, struct err *e)
 			       V_TIME(m->archived_at), V_TIME(m->pinned_at), V_TEXT(m->custom),
 			       V_INT(now)),
 		       NO_BULK, NULL, e) &&
-	       channel_member(w, p->arena, p->channel, p->uid, m, &found, e);
+	       channel_member(w, p->arena, p->channel, p->uid, m, &found, e) &&
+	       event_add(w, &ev, 1, e);
 }
 
 bool

@@ -9,6 +9,7 @@
 #include "domain/app.h"
 #include "domain/channel.h"
 #include "domain/channel_type.h"
+#include "domain/event.h"
 #include "domain/oblivion.h"
 #include "domain/patch.h"
 #include "domain/poll.h"
@@ -360,6 +361,21 @@ check_id(const struct app *app, const struct message_draft *d, struct err *e)
 	return true;
 }
 
+/* What became of a message, for those who hear of it. */
+static bool
+tell(struct db *w, enum event_kind kind, const struct message *m, struct str extra,
+	struct err *e)
+{
+	struct event ev = {.kind = kind,
+		.channel = m->channel,
+		.uid = m->author,
+		.object = m->key,
+		.extra = extra};
+
+	ev.at = kind == EVENT_MESSAGE_NEW ? m->created_at : clock_now_us();
+	return event_add(w, &ev, 1, e);
+}
+
 struct sending {
 	struct arena *arena;
 	const struct app *app;
@@ -444,7 +460,8 @@ send(struct db *w, void *arg, struct err *e)
 		!channel_show(w, s->arena, c, d->author, now, e))
 		return false;
 	return message_find(w, s->arena, s->app, message_wire_id(s->arena, s->app, key, d->id),
-		s->out, &found, e);
+		       s->out, &found, e) &&
+	       tell(w, EVENT_MESSAGE_NEW, s->out, STR_NONE, e);
 }
 
 bool
@@ -537,7 +554,8 @@ update_in(struct db *w, void *arg, struct err *e)
 		       ARGS(V_INT(u->out->key), V_TEXT(d.text), V_TEXT(extra),
 			       V_INT(clock_now_us())),
 		       NO_BULK, NULL, e) &&
-	       message_find(w, u->arena, u->app, u->id, u->out, &found, e);
+	       message_find(w, u->arena, u->app, u->id, u->out, &found, e) &&
+	       tell(w, EVENT_MESSAGE_UPDATED, u->out, STR_NONE, e);
 }
 
 bool
@@ -551,25 +569,45 @@ message_update(struct db *db, struct arena *a, const struct app *app, const stru
 }
 
 struct deletion {
-	int64_t key;
+	const struct message *message;
 	bool hard;
+	struct str extra; /* of the event */
 };
+
+/* Of a message that is forgotten the event must say what it was called. */
+static struct str
+last_words(struct arena *a, const struct message *m)
+{
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, a, 64);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	jw_kstr(&w, "id", m->id);
+	jw_kbool(&w, "hard", true);
+	jw_end_obj(&w);
+	return buf_view(&b);
+}
 
 static bool
 delete_in(struct db *w, void *arg, struct err *e)
 {
 	const struct deletion *d = arg;
+	const struct message *m = d->message;
 
-	if (d->hard)
-		return oblivion_take(w, &d->key, 1, e);
-	return db_exec(w, SQL_MESSAGE_DELETE, ARGS(V_INT(d->key), V_INT(clock_now_us())),
-		NO_BULK, NULL, e);
+	if (d->hard ? !oblivion_take(w, &m->key, 1, e)
+		    : !db_exec(w, SQL_MESSAGE_DELETE,
+			      ARGS(V_INT(m->key), V_INT(clock_now_us())), NO_BULK, NULL, e))
+		return false;
+	return tell(w, EVENT_MESSAGE_DELETED, m, d->extra, e);
 }
 
 bool
-message_delete(struct db *db, int64_t key, bool hard, struct err *e)
+message_delete(
+	struct db *db, struct arena *a, const struct message *m, bool hard, struct err *e)
 {
-	struct deletion d = {key, hard};
+	struct deletion d = {m, hard, hard ? last_words(a, m) : STR_NONE};
 
 	return db_write(db, delete_in, &d, e);
 }

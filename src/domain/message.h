@@ -120,4 +120,5 @@ bool message_update(struct db *, struct arena *, const struct app *, const struc
 
 /* Deletes a message: soft ones stay in their channel, blank; hard ones are forgotten.  Fails:
  * STORE. */
-bool message_delete(struct db *, int64_t key, bool hard, struct err *e) MUST_USE;
+bool message_delete(
+	struct db *, struct arena *, const struct message *, bool hard, struct err *e) MUST_USE;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/jscan.h"
 #include "domain/channel.h"
+#include "domain/event.h"
 #include "domain/message.h"
 #include "domain/read_impl.h"
 #include "domain/unread.h"
@@ -256,6 +257,22 @@ move_mark(struct member *me, struct mark_place *to)
 	return true;
 }
 
+static bool
+tell_marks(struct db *w, const struct marking *m, const struct marks *marks, struct err *e)
+{
+	struct event *events = arena_array(m->arena, marks->n + 1, sizeof(*events));
+
+	for (size_t i = 0; i < marks->n; i++)
+		events[i] = (struct event){
+			.kind = EVENT_READ,
+			.at = marks->at[i],
+			.channel = marks->channel[i],
+			.uid = m->uid,
+			.object = marks->key[i] == COL_NULL ? 0 : marks->key[i],
+		};
+	return event_add(w, events, marks->n, e);
+}
+
 /* Marks channels of one user: ${who} is what he is in each, and is brought up to date. */
 static bool
 mark_channels(struct db *w, const struct marking *m, struct member *who, struct err *e)
@@ -284,7 +301,7 @@ mark_channels(struct db *w, const struct marking *m, struct member *who, struct 
 	}
 	ranges.channels = channels;
 	return store_marks(w, SQL_READ_MARK, m->uid, &marks, e) &&
-	       read_note(w, m->arena, &ranges, m->uid, e);
+	       read_note(w, m->arena, &ranges, m->uid, e) && tell_marks(w, m, &marks, e);
 }
 
 static bool
@@ -384,7 +401,8 @@ unmark(struct db *w, void *arg, struct err *e)
 	const struct marking *m = &u->m;
 	const struct channel *c = m->channels;
 	int64_t at = u->at - 1, key = 0;
-	struct message given;
+	struct message given = {0};
+	struct event ev = {.kind = EVENT_UNREAD, .channel = c->no, .uid = m->uid};
 	struct member who;
 	bool found;
 
@@ -404,9 +422,12 @@ unmark(struct db *w, void *arg, struct err *e)
 	if (!db_get_int(
 		    w, SQL_READ_LAST_BEFORE, ARGS(V_INT(c->no), V_INT(at)), &key, &found, e))
 		return false;
+	ev.at = clock_now_us();
+	ev.object = given.key;
 	return db_exec(w, SQL_READ_UNMARK,
-		ARGS(V_INT(c->no), V_INT(m->uid), V_INT(at), key ? V_INT(key) : V_NULL),
-		NO_BULK, NULL, e);
+		       ARGS(V_INT(c->no), V_INT(m->uid), V_INT(at), key ? V_INT(key) : V_NULL),
+		       NO_BULK, NULL, e) &&
+	       event_add(w, &ev, 1, e);
 }
 
 bool

@@ -68,8 +68,9 @@ bool user_read(struct arena *, const json_t *obj, bool nested_custom, struct use
 /* Reads "name" of a request.  Fails: INPUT. */
 bool user_read_name(struct arena *, const json_t *obj, struct str *out, struct err *) MUST_USE;
 
-/* Creates or replaces ${n} users (their uid, created_at, updated_at are filled in); the same
- * id twice: the last one counts.  One transaction. */
+/* Creates or replaces ${n} users (of more than USER_UPSERT_MAX nobody is told; their uid,
+ * created_at, updated_at are filled in); the same id twice: the last one counts.  One
+ * transaction. */
 bool
 user_upsert(struct db *, struct arena *, struct user *users, size_t n, struct err *) MUST_USE;
 

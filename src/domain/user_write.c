@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "domain/event.h"
 #include "domain/user.h"
 #include "domain/user_impl.h"
 #include "store/db.h"
@@ -74,6 +75,19 @@ read_marks(struct db *w, const int64_t *uids, const uint32_t *places, size_t n,
 		u->revoked_before = row_time(&rows, 5);
 	}
 	return rows_end(&rows, e);
+}
+
+/* Who had the user before has to hear of what he became. */
+static bool
+tell(struct db *w, struct arena *a, struct user *const *users, size_t n, int64_t now,
+	struct err *e)
+{
+	struct event *events = arena_array(a, n + 1, sizeof(*events));
+
+	for (size_t i = 0; i < n; i++)
+		events[i] = (struct event){
+			.kind = EVENT_USER_UPDATED, .at = now, .uid = users[i]->uid};
+	return event_add(w, events, n, e);
 }
 
 /* ---- upsert ---------------------------------------------------------------------- */
@@ -155,7 +169,8 @@ upsert_in(struct db *w, void *arg, struct err *e)
 	return user_unique_mode(w, &unique, e) &&
 	       user_unique_claim(w, up->a, unique, written, nbegin + nreplace, e) &&
 	       user_put(w, up->a, SQL_USER_BEGIN, begin, nbegin, now, e) &&
-	       user_put(w, up->a, SQL_USER_REPLACE, replace, nreplace, now, e);
+	       user_put(w, up->a, SQL_USER_REPLACE, replace, nreplace, now, e) &&
+	       (up->n > USER_UPSERT_MAX || tell(w, up->a, replace, nreplace, now, e));
 }
 
 bool
@@ -181,6 +196,7 @@ static bool
 patch_in(struct db *w, void *arg, struct err *e)
 {
 	struct patching *p = arg;
+	struct user **changed = arena_array(p->a, p->n + 1, sizeof(*changed));
 	int64_t now = clock_now_us();
 	enum unique_names unique;
 
@@ -201,8 +217,9 @@ patch_in(struct db *w, void *arg, struct err *e)
 		if (!user_unique_claim(w, p->a, unique, &out, 1, e) ||
 			!user_put(w, p->a, SQL_USER_REPLACE, &out, 1, now, e))
 			return false;
+		changed[i] = out;
 	}
-	return true;
+	return tell(w, p->a, changed, p->n, now, e);
 }
 
 bool

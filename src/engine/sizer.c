@@ -1,11 +1,13 @@
 /* sizer – does what can wait: counts segments whose size is due, enters names that are to be
- * unique, forgets what was deleted hard; a thread of its own, since that may last and must not
- * keep a campaign from being planned. */
+ * unique, forgets what was deleted hard, and events that are old; a thread of its own, since
+ * that may last and must not keep a campaign from being planned. */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "domain/claim.h"
+#include "domain/event.h"
 #include "domain/oblivion.h"
 #include "domain/segment.h"
 #include "domain/user.h"
@@ -41,7 +43,7 @@ size_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 	return ok;
 }
 
-/* A size, or else names, or else a piece of what is to be forgotten. */
+/* A size, or else names, or else a piece of what is to be forgotten, or is kept no longer. */
 static bool
 do_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err *e)
 {
@@ -50,7 +52,9 @@ do_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct err 
 	if (*more)
 		return true;
 	arena_reset(a);
-	return oblivion_step(db, a, more, e);
+	if (!oblivion_step(db, a, more, e))
+		return false;
+	return *more || event_trim(db, clock_now_us(), more, e);
 }
 
 void

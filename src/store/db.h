@@ -226,6 +226,7 @@ enum counter {
 	COUNTER_POLL,
 	COUNTER_VOTE,
 	COUNTER_TASK,
+	COUNTER_EVENT,
 	COUNTER_REMOVAL /* of channels: how often; see engine/batch_write.c */
 };
 

@@ -164,7 +164,7 @@ must_send(struct fixture *f, const struct channel *c, const struct message_draft
 static inline void
 must_delete(struct fixture *f, const int64_t *nos, size_t n, bool hard)
 {
-	struct channel_deletion d = {nos, n, hard};
+	struct channel_deletion d = {.nos = nos, .n = n, .hard = hard};
 	struct err e;
 
 	must(channel_delete(f->db, &f->arena, &d, STR_NONE, NULL, &e), &e);

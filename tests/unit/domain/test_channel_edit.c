@@ -77,10 +77,10 @@ data_of_the_campaign_is_replaced_or_patched(void **state)
 
 	c = put_derived(f, &w);
 	edit.members.history_hidden = NO_TIME;
-	must(channel_patch(f->db, &f->arena, &c, &p, &out, &e), &e);
+	must(channel_patch(f->db, &f->arena, &c, &p, 0, &out, &e), &e);
 	assert_str(again(f, &c).custom, "{\"colour\":\"red\",\"deep\":{\"a\":1}}");
 	p = (struct patch){.unset = unset, .nunset = 1};
-	must(channel_patch(f->db, &f->arena, &c, &p, &out, &e), &e);
+	must(channel_patch(f->db, &f->arena, &c, &p, 0, &out, &e), &e);
 	assert_str(again(f, &c).custom, "{\"deep\":{\"a\":1}}");
 	must(channel_update(f->db, &f->arena, &c, &edit, &out, &e), &e);
 	out = again(f, &c);

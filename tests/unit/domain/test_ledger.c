@@ -1,5 +1,6 @@
 /* test_ledger – plans, claims and commits: who is in which batch, whose turn it is, what is
  * counted (I-1, I-2, I-5, I-6, I-7). */
+#include "domain/event.h"
 #include "ledger_fixture.h"
 
 /* ---- plan ------------------------------------------------------------------------ */
@@ -330,13 +331,16 @@ sums_and_completion(void **state)
 		{OUTCOME_INTERNAL_ERROR, OUTCOME_NO_CHANNEL},
 	};
 	struct fixture *f = *state;
-	int64_t c = started(f, "c"), other = started(f, "other");
+	int64_t c = started(f, "c"), other = started(f, "other"), before;
 	struct campaign seen;
+	struct event *told;
 	uint8_t back[3];
 	struct batch b;
 	struct rows r;
+	size_t ntold;
 	struct err e;
 
+	must(event_last(f->db, &before, &e), &e);
 	assert_true(plan(f, c, 8, 1, 3));
 	for (int64_t i = 0; i < 3; i++) {
 		int64_t counted = 0;
@@ -351,6 +355,12 @@ sums_and_completion(void **state)
 		/* Not before the last, and with it (I-6). */
 		assert_str(seen.status, i == 2 ? "completed" : "in_progress");
 		assert_int_equal(seen.completed_at, i == 2 ? 7 : NO_TIME);
+		/* Who has no message is not told (I-10). */
+		must(event_after(f->db, &f->arena, before, 9, &told, &ntold, &e), &e);
+		assert_int_equal(ntold, i == 0 ? 1 : 2);
+		assert_int_equal(told[ntold - 1].kind, EVENT_BATCH);
+		if (i < 2)
+			assert_int_equal(told[i].object, b.first_key);
 	}
 	assert_int_equal(seen.channels_created, 0 + 1 + 2);
 	assert_int_equal(seen.tallies.sent, 3);

@@ -452,8 +452,10 @@ deleted_messages(void **state)
 
 	world_make(f, &w);
 	c = put_four(f, &w);
-	must(message_delete(f->db, 3, false, &e), &e);
-	must(message_delete(f->db, 4, true, &e), &e);
+	must(message_find(f->db, &f->arena, &test_app, id_of(f, 3), &m, &found, &e), &e);
+	must(message_delete(f->db, &f->arena, &m, false, &e), &e);
+	must(message_find(f->db, &f->arena, &test_app, id_of(f, 4), &m, &found, &e), &e);
+	must(message_delete(f->db, &f->arena, &m, true, &e), &e);
 	must(message_list(f->db, &f->arena, &test_app, c.no, &page, &list, &n, &e), &e);
 	assert_int_equal(n, 3);
 	assert_str(list[1].type, "deleted");

@@ -1,0 +1,26 @@
+-- What is to be told (domain/event.h).
+
+-- name: event_insert
+INSERT INTO events (pos, kind, at, channel, uid, object, extra)
+SELECT $1 + r.ord, r.kind, r.at, r.channel, r.uid, r.object, r.extra
+FROM @rows(kind BIGINT, at BIGINT, channel BIGINT, uid BIGINT, object BIGINT, extra JSON) AS r
+
+-- name: event_last
+SELECT next - 1 FROM counters WHERE name = 'event'
+
+-- name: event_after
+SELECT e.pos, e.kind, e.at, e.channel, e.uid, e.object, e.extra
+FROM events e WHERE e.pos > $1 ORDER BY e.pos LIMIT $2
+
+-- In no order, so that reading stops at the limit.
+-- name: event_of_channels
+SELECT e.pos, e.kind, e.at, e.channel, e.uid, e.object, e.extra
+FROM @rows(channel BIGINT) AS r
+@probe(events e ON e.channel = r.channel AND e.channel IS NOT NULL AND e.at > $1)
+LIMIT $2
+
+-- name: event_oldest
+SELECT e.pos, e.at FROM events e ORDER BY e.pos LIMIT 1
+
+-- name: event_trim
+DELETE FROM events WHERE pos >= $1 AND pos < $2 AND (pos <= $3 OR at < $4)
