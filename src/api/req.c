@@ -13,6 +13,7 @@
 #include "domain/settings.h"
 #include "domain/settings_live.h"
 #include "domain/user.h"
+#include "engine/engine.h"
 #include "net/http.h"
 #include "store/db.h"
 
@@ -329,6 +330,8 @@ call_handler(struct req *r, struct err *e)
 	bool ok = r->route->handler(r, e);
 	bool has_written = r->db != NULL && db_take_written(r->db);
 
+	if (has_written && r->ctx->engine != NULL)
+		engine_tell(r->ctx->engine);
 	if (!ok && has_written && err_http(e->code) == 503)
 		e->code = ERR_UNCERTAIN;
 	return ok;

@@ -31,12 +31,16 @@ release_claims(struct store *store, struct err *e)
 
 /* Another process started, planned or changed something. */
 static void
-hear(void *arg)
+hear(void *arg, unsigned words)
 {
 	struct engine *g = arg;
 
-	signal_raise(&g->work);
-	signal_raise(&g->planned);
+	if (words & STORE_WORK) {
+		signal_raise(&g->work);
+		signal_raise(&g->planned);
+	}
+	if (words & STORE_EVENTS)
+		signal_raise(&g->told);
 }
 
 bool
@@ -58,6 +62,7 @@ engine_start(
 		panic("out of memory");
 	signal_init(&g->work);
 	signal_init(&g->planned);
+	signal_init(&g->told);
 	store_listen(store, hear, g);
 	thread_start(&g->scheduler, "scheduler", scheduler_run, g);
 	thread_start(&g->sizer, "sizer", sizer_run, g);
@@ -72,7 +77,21 @@ void
 engine_wake(struct engine *g)
 {
 	signal_raise(&g->work);
-	store_wake(g->store);
+	store_wake(g->store, STORE_WORK);
+}
+
+void
+engine_tell(struct engine *g)
+{
+	signal_raise(&g->told);
+	store_wake(g->store, STORE_EVENTS);
+}
+
+void
+engine_dispatch(struct engine *g, const struct dispatch_sink *sink)
+{
+	g->sink = *sink;
+	thread_start(&g->dispatch, "dispatch", dispatch_run, g);
 }
 
 bool
@@ -103,13 +122,16 @@ engine_stop(struct engine *g)
 	store_unlisten(g->store);
 	signal_stop(&g->work);
 	signal_stop(&g->planned);
+	signal_stop(&g->told);
 	thread_join(&g->scheduler);
 	thread_join(&g->sizer);
 	thread_join(&g->clerk);
+	thread_join(&g->dispatch);
 	for (int64_t i = 0; i < g->nworkers; i++)
 		thread_join(&g->workers[i]);
 	signal_fini(&g->work);
 	signal_fini(&g->planned);
+	signal_fini(&g->told);
 	free(g->workers);
 	free(g);
 }

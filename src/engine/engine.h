@@ -7,6 +7,7 @@
 
 struct config;
 struct db;
+struct dispatch_sink;
 struct engine;
 struct err;
 struct store;
@@ -17,6 +18,11 @@ bool engine_start(struct engine **out, struct store *store, const struct config 
 /* "Something may have become due": after a commit that starts, schedules or changes; other
  * processes on the store hear it as well. */
 void engine_wake(struct engine *e);
+/* "Something was committed that is to be told" (domain/event.h): after any commit of an API
+ * write; cheap, and once for many. */
+void engine_tell(struct engine *e);
+/* Has ${sink} told of all that is committed from now on, by whatever process.  Once. */
+void engine_dispatch(struct engine *e, const struct dispatch_sink *sink);
 /* Waits until the campaign's audience is fixed (or it is no longer in_progress); false when
  * that takes longer. */
 bool engine_wait_planned(struct engine *e, struct db *db, int64_t campaign, int timeout_ms);

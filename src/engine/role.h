@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/thread.h"
+#include "engine/dispatch.h"
 
 struct config;
 struct store;
@@ -21,7 +22,9 @@ struct engine {
 	const struct config *config;
 	struct signal_flag work;    /* raised when something may have become due */
 	struct signal_flag planned; /* raised when a plan was written */
-	struct thread scheduler, sizer, clerk;
+	struct signal_flag told;    /* raised when something was committed that is to be told */
+	struct dispatch_sink sink;  /* of the dispatcher, which may not be running */
+	struct thread scheduler, sizer, clerk, dispatch;
 	struct thread *workers;
 	int64_t nworkers;
 };
@@ -31,3 +34,4 @@ void scheduler_run(void *engine);
 void sizer_run(void *engine);
 void worker_run(void *engine);
 void clerk_run(void *engine);
+void dispatch_run(void *engine);

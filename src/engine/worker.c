@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "domain/channel_place.h"
 #include "engine/batch.h"
+#include "engine/engine.h"
 #include "engine/role.h"
 #include "engine/sending.h"
 #include "store/db.h"
@@ -97,6 +98,8 @@ take_turn(
 		*lost = t.lost;
 		return false;
 	}
+	if (prepared != NULL || in_pieces)
+		engine_tell(w->engine);
 	tell_failures(&w->batch, &t.report);
 	arena_reset(&w->arenas[w->at]);
 	w->batch = t.next;

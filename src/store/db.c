@@ -53,7 +53,7 @@ store_is_exclusive(const struct store *s)
 }
 
 void
-store_listen(struct store *s, void (*on_wake)(void *arg), void *arg)
+store_listen(struct store *s, store_wake_fn on_wake, void *arg)
 {
 	if (s->driver->listen != NULL)
 		s->driver->listen(s, on_wake, arg);
@@ -67,10 +67,10 @@ store_unlisten(struct store *s)
 }
 
 void
-store_wake(struct store *s)
+store_wake(struct store *s, enum store_word word)
 {
 	if (s->driver->wake != NULL)
-		s->driver->wake(s);
+		s->driver->wake(s, word);
 }
 
 bool

@@ -112,16 +112,24 @@ void store_close(struct store *s);
 /* True when no other process can work on this store: claims found at start are of the dead. */
 bool store_is_exclusive(const struct store *s);
 
-/* Calls on_wake(arg), on a thread of the store's own, whenever another process on the store
- * says store_wake(), and when it may have been missed.  One listener a store: no effect while
- * there is one. */
-void store_listen(struct store *s, void (*on_wake)(void *arg), void *arg);
+/* What the processes on a store say to each other; bits. */
+enum store_word {
+	STORE_WORK = 1,   /* something may have become due */
+	STORE_EVENTS = 2, /* something was committed that is to be told (domain/event.h) */
+};
+
+/* Calls on_wake(arg, words), on a thread of the store's own, whenever another process on the
+ * store says store_wake(), and with all words when something may have been missed.  One
+ * listener a store: no effect while there is one. */
+typedef void (*store_wake_fn)(void *arg, unsigned words);
+void store_listen(struct store *s, store_wake_fn on_wake, void *arg);
 /* Ends that; no effect when nobody listens. */
 void store_unlisten(struct store *s);
-/* Tells the other processes, soon, that something may have become due; once for many calls.
- * It may get lost, as when the database restarts: they look by themselves every now and then.
- * No effect when nobody listens. */
-void store_wake(struct store *s);
+/* Says it to the other processes, soon; once for many calls.  It may get lost, as when the
+ * database restarts: they look by themselves every now and then.  No effect when nobody
+ * listens.
+ */
+void store_wake(struct store *s, enum store_word word);
 
 /* The store as one thread uses it.  SQLite: a connection that only reads.  PostgreSQL: what
  * borrows a connection for each statement or transaction. */

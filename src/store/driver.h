@@ -21,9 +21,9 @@ struct driver {
 	bool (*lock)(struct db *db, bool shared, struct err *e);
 	bool (*now)(struct db *db, int64_t *us, struct err *e);
 	/* NULL: there are no other processes. */
-	void (*listen)(struct store *s, void (*on_wake)(void *arg), void *arg);
+	void (*listen)(struct store *s, store_wake_fn on_wake, void *arg);
 	void (*unlisten)(struct store *s);
-	void (*wake)(struct store *s);
+	void (*wake)(struct store *s, enum store_word word);
 	bool (*exec)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 		int64_t *changed, struct err *e);
 	bool (*query)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,

@@ -79,9 +79,9 @@ void pg_drop(struct pg_db *d);
 /* ---- pg_listen.c -------------------------------------------------------------------- */
 
 /* See store_listen(), store_unlisten(), store_wake(). */
-void pg_listen(struct store *s, void (*on_wake)(void *arg), void *arg);
+void pg_listen(struct store *s, store_wake_fn on_wake, void *arg);
 void pg_unlisten(struct store *s);
-void pg_wake(struct store *s);
+void pg_wake(struct store *s, enum store_word word);
 
 /* ---- pg_conn.c ---------------------------------------------------------------------- */
 

@@ -1,4 +1,5 @@
-/* pg_listen – what the processes on one database tell each other: "look for what is due".
+/* pg_listen – what the processes on one database tell each other: "look for what is due", "hear
+ * what happened".
  *
  * A thread with a connection of its own, which LISTENs and, asked through an eventfd, NOTIFYs:
  * so no transaction pays for it, and many requests in one moment are one notification.
@@ -23,9 +24,10 @@
 
 struct pg_listener {
 	const struct pg_store *store;
-	void (*on_wake)(void *arg);
+	store_wake_fn on_wake;
 	void *arg;
-	int bell; /* an eventfd: something is to be said, or this is the end */
+	int bell;          /* an eventfd: something is to be said, or this is the end */
+	atomic_uint words; /* what is to be said */
 	atomic_bool stopping;
 	struct thread thread;
 };
@@ -58,18 +60,42 @@ command(PGconn *conn, const char *sql)
 	return ok;
 }
 
-/* True when another process said something; what this one said comes back, too. */
-static bool
+/* How words are spelt.  One that was never heard of is of a newer program. */
+static const struct {
+	enum store_word word;
+	const char *payload, *notify;
+} spelling[] = {
+	{STORE_WORK, "", "NOTIFY fanfare"},
+	{STORE_EVENTS, "events", "NOTIFY fanfare, 'events'"},
+};
+
+/* What other processes said; what this one said comes back, too. */
+static unsigned
 heard(PGconn *conn)
 {
+	unsigned words = 0;
 	PGnotify *n;
-	bool other = false;
 
 	while ((n = PQnotifies(conn)) != NULL) {
-		other = other || n->be_pid != PQbackendPID(conn);
+		for (size_t i = 0; i < ARRAY_LEN(spelling); i++)
+			if (n->be_pid != PQbackendPID(conn) &&
+				strcmp(n->extra, spelling[i].payload) == 0)
+				words |= spelling[i].word;
 		PQfreemem(n);
 	}
-	return other;
+	return words;
+}
+
+/* False: the connection is lost, and what it took with it must be heard otherwise. */
+static bool
+say(struct pg_listener *l, PGconn *conn)
+{
+	unsigned words = atomic_exchange(&l->words, 0);
+	bool ok = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(spelling) && ok; i++)
+		ok = !(words & spelling[i].word) || command(conn, spelling[i].notify);
+	return ok;
 }
 
 /* Until the connection is lost, or the end. */
@@ -79,16 +105,17 @@ attend(struct pg_listener *l, PGconn *conn)
 	while (!atomic_load(&l->stopping)) {
 		struct pollfd fds[] = {{.fd = PQsocket(conn), .events = POLLIN},
 			{.fd = l->bell, .events = POLLIN}};
+		unsigned words;
 
 		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
 			return;
-		if (silence(l) && !atomic_load(&l->stopping) &&
-			!command(conn, "NOTIFY fanfare"))
+		if (silence(l) && !atomic_load(&l->stopping) && !say(l, conn))
 			return;
 		if (!PQconsumeInput(conn))
 			return;
-		if (heard(conn))
-			l->on_wake(l->arg);
+		words = heard(conn);
+		if (words != 0)
+			l->on_wake(l->arg, words);
 	}
 }
 
@@ -119,7 +146,7 @@ run(void *arg)
 		if (ok) {
 			failures = 0;
 			/* Said while nobody was listening. */
-			l->on_wake(l->arg);
+			l->on_wake(l->arg, STORE_WORK | STORE_EVENTS);
 			attend(l, conn);
 		}
 		PQfinish(conn);
@@ -129,7 +156,7 @@ run(void *arg)
 }
 
 void
-pg_listen(struct store *store, void (*on_wake)(void *arg), void *arg)
+pg_listen(struct store *store, store_wake_fn on_wake, void *arg)
 {
 	struct pg_store *s = (struct pg_store *)store;
 	struct pg_listener *l;
@@ -164,10 +191,12 @@ pg_unlisten(struct store *store)
 }
 
 void
-pg_wake(struct store *store)
+pg_wake(struct store *store, enum store_word word)
 {
 	struct pg_listener *l = ((struct pg_store *)store)->listener;
 
-	if (l != NULL)
-		ring(l);
+	if (l == NULL)
+		return;
+	atomic_fetch_or(&l->words, word);
+	ring(l);
 }

@@ -24,3 +24,11 @@ SELECT e.pos, e.at FROM events e ORDER BY e.pos LIMIT 1
 
 -- name: event_trim
 DELETE FROM events WHERE pos >= $1 AND pos < $2 AND (pos <= $3 OR at < $4)
+
+-- The batch that was told of by its first key.
+-- name: event_batch
+SELECT b.campaign, b.n, b.uids, b.outcomes, b.done_at FROM batches b WHERE b.first_key = $1
+
+-- Where its messages went.
+-- name: event_batch_channels
+SELECT m.key, m.channel FROM messages m WHERE m.key >= $1 AND m.key < $2 ORDER BY m.key

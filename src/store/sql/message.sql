@@ -10,6 +10,15 @@ FROM messages m
       ORDER BY b.first_key DESC LIMIT 1) END)
 WHERE m.key = $1
 
+-- name: message_by_keys
+SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
+       m.deleted_at, p.no, p.id, p.sender, p.message_template, r.ord
+FROM @rows(key BIGINT) AS r
+@probe(messages m ON m.key = r.key)
+@left_probe(campaigns p ON p.no = CASE WHEN m.author IS NULL THEN
+     (SELECT b.campaign FROM batches b WHERE b.first_key <= m.key
+      ORDER BY b.first_key DESC LIMIT 1) END)
+
 -- name: message_by_id
 SELECT m.key, m.channel, m.created_at, m.text, m.author, m.id, m.extra, m.updated_at,
        m.deleted_at, p.no, p.id, p.sender, p.message_template

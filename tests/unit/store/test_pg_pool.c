@@ -171,45 +171,74 @@ waiting_ends(void **state UNUSED)
 
 /* ---- hearing each other ---------------------------------------------------------------- */
 
+/* How often each word was heard. */
+struct ears {
+	atomic_int work, events;
+};
+
 static void
-count_wakes(void *arg)
+count_words(void *arg, unsigned words)
 {
-	atomic_fetch_add((atomic_int *)arg, 1);
+	struct ears *ears = arg;
+
+	if (words & STORE_WORK)
+		atomic_fetch_add(&ears->work, 1);
+	if (words & STORE_EVENTS)
+		atomic_fetch_add(&ears->events, 1);
 }
 
 /* Says it again until it was heard: what is said before the other listens is lost. */
 static bool
-is_heard(struct store *speaker, atomic_int *wakes)
+is_heard(struct store *speaker, enum store_word word, struct ears *ears)
 {
+	atomic_int *said = word == STORE_WORK ? &ears->work : &ears->events;
 	int64_t until = clock_mono_us() + 15000000;
-	int before = atomic_load(wakes);
+	int before = atomic_load(said);
 
-	while (atomic_load(wakes) == before && clock_mono_us() < until) {
-		store_wake(speaker);
+	while (atomic_load(said) == before && clock_mono_us() < until) {
+		store_wake(speaker, word);
 		usleep(2000);
 	}
-	return atomic_load(wakes) > before;
+	return atomic_load(said) > before;
+}
+
+static bool
+all_is_heard(struct store *speaker, struct ears *ears)
+{
+	return is_heard(speaker, STORE_WORK, ears) && is_heard(speaker, STORE_EVENTS, ears);
+}
+
+/* Who is told of events need not look for work. */
+static void
+words_are_told_apart(struct store *speaker, struct ears *ears)
+{
+	int before = atomic_load(&ears->work);
+
+	for (int i = 0; i < 20; i++)
+		assert_true(is_heard(speaker, STORE_EVENTS, ears));
+	assert_int_equal(atomic_load(&ears->work), before);
 }
 
 static void
 processes_hear_each_other(void **state UNUSED)
 {
 	struct store *a = open_with(0), *b = open_with(0);
-	atomic_int heard_a = 0, heard_b = 0;
+	struct ears heard_a = {0}, heard_b = {0};
 	PGconn *conn;
 
-	store_wake(a); /* nobody listens: no effect */
-	store_listen(a, count_wakes, &heard_a);
-	store_listen(b, count_wakes, &heard_b);
-	assert_true(is_heard(a, &heard_b));
-	assert_true(is_heard(b, &heard_a));
+	store_wake(a, STORE_WORK); /* nobody listens: no effect */
+	store_listen(a, count_words, &heard_a);
+	store_listen(b, count_words, &heard_b);
+	assert_true(all_is_heard(a, &heard_b));
+	assert_true(all_is_heard(b, &heard_a));
+	words_are_told_apart(a, &heard_b);
 
 	conn = PQconnectdb(url);
 	PQclear(PQexec(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
 			     "datname = current_database() AND pid <> pg_backend_pid()"));
 	PQfinish(conn);
-	assert_true(is_heard(a, &heard_b));
-	assert_true(is_heard(b, &heard_a));
+	assert_true(all_is_heard(a, &heard_b));
+	assert_true(all_is_heard(b, &heard_a));
 	store_unlisten(a);
 	store_unlisten(b);
 	store_close(a);
