@@ -336,7 +336,8 @@ chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_
 	jw_kbool(&r->w, "disabled", c->disabled);
 	jw_kbool(&r->w, "blocked", false);
 	jw_kbool(&r->w, "muted", false);
-	jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
+	if (!s->is_shared)
+		jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
 	jw_ki64(&r->w, "member_count", s->member_count);
 	if (channel_type_flag(s->type, "count_messages"))
 		jw_ki64(&r->w, "message_count", s->message_count);

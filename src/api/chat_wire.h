@@ -61,6 +61,7 @@ struct chat_state {
 	struct read_state *reads; /* of the members, and of me when I am not among them */
 	size_t nreads;
 	struct member me; /* uid 0: the viewer is no member, or nobody */
+	bool is_shared;   /* written for many viewers: what differs between them is left out */
 };
 
 /* Loads what a client sees of a channel and notes the people in it.  ${viewer}: uid or 0.

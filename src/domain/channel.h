@@ -175,6 +175,18 @@ bool channel_member(struct db *, struct arena *, const struct channel *, int64_t
 /* Many of one channel: out[i] belongs to uids[i], uid 0 where he is no member. */
 bool channel_members_of(struct db *, struct arena *, const struct channel *,
 	const int64_t *uids, size_t n, struct member *out, struct err *e) MUST_USE;
+/* Many users, each in a channel of his own: out[i] is uids[i] in channels[i], uid 0 where he is no
+ * member.  The channels must be complete.  Fails: STORE, TOO_LARGE. */
+bool channel_members_paired(struct db *, struct arena *, const struct channel *channels,
+	const int64_t *uids, size_t n, struct member *out, struct err *e) MUST_USE;
+/* Everybody in many channels, which must be complete: in the order of the channels, then of the
+ * uids.  Fails: STORE, TOO_LARGE. */
+struct channel_pair {
+	size_t channel; /* its index */
+	int64_t uid;
+};
+bool channel_pairs(struct db *, struct arena *, const struct channel *channels, size_t n,
+	struct channel_pair **out, size_t *nout, struct err *e) MUST_USE;
 /* One user in many channels: out[i].uid is 0 where he is no member. */
 bool channel_member_in_many(struct db *, struct arena *, const struct channel *channels,
 	size_t n, int64_t uid, struct member *out, struct err *e) MUST_USE;

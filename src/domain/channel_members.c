@@ -500,6 +500,122 @@ channel_members_of(struct db *db, struct arena *a, const struct channel *c, cons
 }
 
 bool
+channel_members_paired(struct db *db, struct arena *a, const struct channel *channels,
+	const int64_t *uids, size_t n, struct member *out, struct err *e)
+{
+	struct member_row *rows = arena_zalloc(a, (n + 1) * sizeof(*rows));
+	int64_t *nos = arena_array(a, n + 1, sizeof(*nos));
+	struct col cols[] = {COL_INTS(nos), COL_INTS(uids)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	if (n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		nos[i] = channels[i].no;
+	if (!db_query(db, SQL_MEMBER_ROWS_OF_PAIRS, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (!arena_overflowed(a) && rows_next(&r))
+		row_of_member(&r, a, &rows[row_int(&r, 17)]);
+	for (size_t i = 0; i < n; i++) {
+		struct naming naming = naming_of(&channels[i], uids[i]);
+		bool has_row = rows[i].m.uid != 0;
+
+		if (!combine(
+			    &channels[i], uids[i], &naming, has_row ? &rows[i] : NULL, &out[i]))
+			out[i].uid = 0;
+	}
+	return rows_end(&r, e) && arena_check(a, e);
+}
+
+/* A member as a list of pairs knows him. */
+struct mark {
+	struct channel_pair pair;
+	bool is_row, is_in;
+};
+
+/* A row stands behind what follows from the campaign, which it overrules. */
+static int
+cmp_marks(const void *a, const void *b)
+{
+	const struct mark *x = a, *y = b;
+
+	if (x->pair.channel != y->pair.channel)
+		return x->pair.channel < y->pair.channel ? -1 : 1;
+	if (x->pair.uid != y->pair.uid)
+		return x->pair.uid < y->pair.uid ? -1 : 1;
+	return x->is_row - y->is_row;
+}
+
+/* Members that follow from the campaigns. */
+static bool
+add_derived(struct db *db, struct arena *a, const struct channel *channels, size_t n,
+	struct buf *marks, struct err *e)
+{
+	for (size_t i = 0; i < n && !arena_overflowed(a); i++) {
+		struct member *derived;
+		size_t nderived;
+
+		if (!derive(db, a, &channels[i], &derived, &nderived, e))
+			return false;
+		for (size_t k = 0; k < nderived; k++) {
+			struct mark m = {.pair = {i, derived[k].uid}, .is_in = true};
+
+			buf_add(marks, &m, sizeof(m));
+		}
+	}
+	return true;
+}
+
+bool
+channel_pairs(struct db *db, struct arena *a, const struct channel *channels, size_t n,
+	struct channel_pair **out, size_t *nout, struct err *e)
+{
+	int64_t *nos = arena_array(a, n + 1, sizeof(*nos));
+	struct col cols[] = {COL_INTS(nos)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct mark *all;
+	struct buf marks;
+	struct rows r;
+	size_t nall;
+
+	*nout = 0;
+	if (n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		nos[i] = channels[i].no;
+	buf_init(&marks, a, 4 * n * sizeof(struct mark));
+	if (!add_derived(db, a, channels, n, &marks, e) ||
+		!db_query(db, SQL_MEMBER_MARKS_OF_MANY, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (!arena_overflowed(a) && rows_next(&r)) {
+		struct mark m = {
+			.pair = {(size_t)row_int(&r, 0), row_int(&r, 1)}, .is_row = true};
+
+		/* Without a role he is in it because of the campaign, or not at all. */
+		m.is_in = !row_null(&r, 2) && row_null(&r, 3);
+		if (m.is_in || !row_null(&r, 3))
+			buf_add(&marks, &m, sizeof(m));
+	}
+	if (!rows_end(&r, e) || !arena_check(a, e))
+		return false;
+	all = (struct mark *)(void *)marks.p;
+	nall = marks.n / sizeof(*all);
+	if (nall > 1)
+		qsort(all, nall, sizeof(*all), cmp_marks);
+	*out = arena_array(a, nall + 1, sizeof(**out));
+	for (size_t i = 0; i < nall; i++) {
+		bool is_last = i + 1 == nall ||
+			       all[i].pair.channel != all[i + 1].pair.channel ||
+			       all[i].pair.uid != all[i + 1].pair.uid;
+
+		if (is_last && all[i].is_in)
+			(*out)[(*nout)++] = all[i].pair;
+	}
+	return true;
+}
+
+bool
 channel_member_in_many(struct db *db, struct arena *a, const struct channel *channels, size_t n,
 	int64_t uid, struct member *out, struct err *e)
 {

@@ -175,6 +175,25 @@ message_find(struct db *db, struct arena *a, const struct app *app, struct str i
 	return rows_end(&r, e);
 }
 
+bool
+message_by_keys(struct db *db, struct arena *a, const struct app *app, const int64_t *keys,
+	size_t n, struct message *out, struct err *e)
+{
+	struct col cols[] = {COL_INTS(keys)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct rows r;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct message){0};
+	if (n == 0)
+		return true;
+	if (!db_query(db, SQL_MESSAGE_BY_KEYS, NO_ARGS, &bulk, &r, e))
+		return false;
+	while (!arena_overflowed(a) && rows_next(&r))
+		message_from_row(&r, a, app, &out[row_int(&r, 13)]);
+	return rows_end(&r, e) && arena_check(a, e);
+}
+
 void
 message_blank(struct message *m)
 {

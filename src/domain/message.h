@@ -47,6 +47,10 @@ struct message {
 /* By wire id, deleted ones too: look at deleted_at.  Fails: STORE. */
 bool message_find(struct db *, struct arena *, const struct app *, struct str id,
 	struct message *out, bool *found, struct err *e) MUST_USE;
+/* Many by their keys, deleted ones too: out[i] belongs to keys[i], key 0 where there is none.
+ * Fails: STORE, TOO_LARGE. */
+bool message_by_keys(struct db *, struct arena *, const struct app *, const int64_t *keys,
+	size_t n, struct message *out, struct err *e) MUST_USE;
 /* Fails: NOT_FOUND ("message with id x doesn't exist", as a deleted one), STORE. */
 bool message_get(struct db *, struct arena *, const struct app *, struct str id,
 	struct message *out, struct err *e) MUST_USE;

@@ -1,0 +1,273 @@
+/* live – events of API writes, told to clients. */
+#include "api/live.h"
+
+#include <stdlib.h>
+
+#include "api/event_wire.h"
+#include "api/live_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/form.h"
+#include "domain/unread.h"
+#include "engine/dispatch.h"
+
+/* ---- posting --------------------------------------------------------------------------- */
+
+void
+live_flush(struct live *l)
+{
+	hub_post(l->hub, l->posts, l->nposts);
+	for (size_t i = 0; i < l->nposts; i++)
+		payload_unref(l->posts[i].payload);
+	l->nposts = 0;
+}
+
+void
+live_room(struct live *l, size_t n)
+{
+	if (l->nposts + n > POSTS_MAX)
+		live_flush(l);
+}
+
+void
+live_order(struct live *l, enum hub_whom whom, int64_t uid, int64_t channel)
+{
+	live_room(l, 1);
+	l->posts[l->nposts++] = (struct hub_post){.whom = whom, .uid = uid, .channel = channel};
+}
+
+void
+live_post(struct live *l, enum hub_whom whom, int64_t uid, int64_t channel, struct str text)
+{
+	live_order(l, whom, uid, channel);
+	l->posts[l->nposts - 1].payload = payload_new(text);
+}
+
+/* ---- who hears it ---------------------------------------------------------------------- */
+
+/* Who is to be told of one event. */
+struct audience {
+	bool watchers;
+	bool user;       /* the event's own, who is connected */
+	int64_t *absent; /* connected members, sorted */
+	size_t nabsent;
+	struct unread *unread; /* of each of them */
+	struct unread of_user;
+};
+
+static bool
+is_online(struct telling *t, int64_t uid)
+{
+	int64_t found;
+
+	return uid != 0 && hub_online(t->live->hub, &uid, 1, &found) == 1;
+}
+
+/* Not who has the channel hidden; and who joined a new channel since hears of that by itself.
+ */
+static bool
+is_to_hear(const struct event *ev, const struct member *m)
+{
+	return m->hidden_at == NO_TIME &&
+	       (ev->kind != EVENT_CHANNEL_CREATED || m->created_at <= ev->at);
+}
+
+/* Members who are connected. */
+static void
+find_absent(struct telling *t, const struct event_tale *tale, const struct event *ev,
+	const struct chat_state *s, struct audience *out)
+{
+	int64_t *uids = arena_array(t->req.arena, s->nmembers + 1, sizeof(*uids));
+	size_t n = 0;
+
+	out->absent = arena_array(t->req.arena, s->nmembers + 1, sizeof(*uids));
+	if (tale->absent_is_user)
+		uids[n++] = ev->uid;
+	for (size_t i = 0; i < s->nmembers && !tale->absent_is_user; i++)
+		if (is_to_hear(ev, &s->members[i]))
+			uids[n++] = s->members[i].uid;
+	n = form_sort_uids(uids, n);
+	out->nabsent = hub_online(t->live->hub, uids, n, out->absent);
+}
+
+/* Before anything is loaded: whether there can be anybody. */
+static bool
+may_be_heard(struct telling *t, const struct event_tale *tale, const struct event *ev,
+	struct audience *out)
+{
+	*out = (struct audience){0};
+	out->watchers = tale->watchers.type != NULL && ev->channel != 0 &&
+			hub_watcher_count(t->live->hub, ev->channel) > 0;
+	out->user = tale->user.type != NULL && is_online(t, ev->uid);
+	if (tale->absent.type == NULL)
+		return out->watchers || out->user;
+	return out->watchers || out->user || !tale->absent_is_user || is_online(t, ev->uid);
+}
+
+static bool
+load_counts(struct telling *t, const struct event_tale *tale, const struct event *ev,
+	struct audience *a, struct err *e)
+{
+	struct req *r = &t->req;
+
+	a->unread = arena_array(r->arena, a->nabsent + 1, sizeof(*a->unread));
+	if (tale->absent.parts & PART_COUNTS &&
+		!unread_of_users(r->db, r->arena, a->absent, a->nabsent, a->unread, e))
+		return false;
+	return !a->user || !(tale->user.parts & PART_COUNTS) ||
+	       unread_of_users(r->db, r->arena, &ev->uid, 1, &a->of_user, e);
+}
+
+/* ---- telling --------------------------------------------------------------------------- */
+
+static const struct member *
+member_of(const struct event_things *things, int64_t uid)
+{
+	const struct chat_state *s = &things->state;
+
+	for (size_t i = 0; i < s->nmembers; i++)
+		if (s->members[i].uid == uid)
+			return &s->members[i];
+	return &things->member;
+}
+
+/* What is the same for all of them is written once. */
+static void
+post_absent(struct telling *t, const struct event_tale *tale, const struct event *ev,
+	const struct event_things *things, const struct audience *a,
+	const struct chat_people *people)
+{
+	struct str text = STR_NONE;
+
+	for (size_t i = 0; i < a->nabsent; i++) {
+		int64_t uid = a->absent[i];
+
+		if (text.p == NULL || tale->absent.parts & PART_MEMBER)
+			text = event_text(&t->req, &tale->absent, ev, things,
+				member_of(things, uid), people);
+		live_post(t->live, HUB_ABSENT, uid, ev->channel,
+			tale->absent.parts & PART_COUNTS
+				? event_with_counts(&t->req, text, &a->unread[i])
+				: text);
+	}
+}
+
+static void
+post(struct telling *t, const struct event_tale *tale, const struct event *ev,
+	struct event_things *things, const struct audience *a, const struct chat_people *people)
+{
+	struct live *l = t->live;
+	struct str text;
+
+	live_room(l, 2 + a->nabsent);
+	if (a->watchers) {
+		things->watchers = hub_watcher_count(l->hub, ev->channel);
+		text = event_text(
+			&t->req, &tale->watchers, ev, things, &things->member, people);
+		live_post(l, HUB_WATCHERS, 0, ev->channel, text);
+		things->watchers = -1;
+	}
+	post_absent(t, tale, ev, things, a, people);
+	if (a->user) {
+		text = event_text(&t->req, &tale->user, ev, things, &things->member, people);
+		if (tale->user.parts & PART_COUNTS)
+			text = event_with_counts(&t->req, text, &a->of_user);
+		live_post(l, HUB_USER, ev->uid, 0, text);
+	}
+	/* Who is gone does not hear what is said from now on. */
+	if (ev->kind == EVENT_CHANNEL_DELETED)
+		live_order(l, HUB_UNWATCH, 0, ev->channel);
+	if (ev->kind == EVENT_MEMBER_REMOVED && ev->uid != things->state.channel.creator)
+		live_order(l, HUB_UNWATCH, ev->uid, ev->channel);
+}
+
+static bool
+tell_event(struct telling *t, const struct event *ev, struct err *e)
+{
+	const struct event_tale *tale = event_tale(ev->kind);
+	struct req *r = &t->req;
+	struct event_things things;
+	struct chat_people people;
+	struct audience a;
+	bool found;
+
+	if (!may_be_heard(t, tale, ev, &a))
+		return true;
+	chat_people_init(&people, r);
+	if (!event_load(r, ev, &people, &things, &found, e))
+		return false;
+	if (!found)
+		return true;
+	if (tale->absent.type != NULL)
+		find_absent(t, tale, ev, &things.state, &a);
+	if (!a.watchers && !a.user && a.nabsent == 0)
+		return true;
+	for (size_t i = 0; i < a.nabsent && tale->absent.parts & PART_MEMBER; i++)
+		chat_people_add(&people, a.absent[i]);
+	if (!chat_people_load(&people, r, e) || !load_counts(t, tale, ev, &a, e))
+		return false;
+	post(t, tale, ev, &things, &a, &people);
+	return arena_check(r->arena, e);
+}
+
+static bool
+tell(void *arg, struct db *db, struct arena *a, const struct event *events, size_t n,
+	struct err *e)
+{
+	struct live *l = arg;
+	struct telling t = {.live = l, .req = {.ctx = l->ctx, .arena = a, .db = db}};
+	const struct channel_type *any;
+	bool ok;
+
+	/* All types are read with the first; they must outlast what is loaded for one event. */
+	ok = chat_type(&t.req, STR(""), &any, e);
+	for (size_t i = 0; i < n && ok; i++) {
+		struct arena_mark mark = arena_mark(a);
+		const struct event *ev = &events[i];
+
+		if (ev->pos <= l->pos)
+			continue;
+		ok = ev->kind == EVENT_BATCH ? live_batch(&t, ev, e) : tell_event(&t, ev, e);
+		if (ok) {
+			l->pos = ev->pos;
+			l->next_key = 0;
+		}
+		arena_rewind(a, mark);
+	}
+	live_flush(l);
+	return ok;
+}
+
+static bool
+has_ears(void *arg)
+{
+	struct live *l = arg;
+	struct hub_counters c;
+
+	hub_counters(l->hub, &c);
+	return c.connections > 0;
+}
+
+struct live *
+live_new(const struct ctx *ctx, struct hub *hub)
+{
+	struct live *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		panic("out of memory");
+	l->ctx = ctx;
+	l->hub = hub;
+	return l;
+}
+
+void
+live_free(struct live *l)
+{
+	free(l);
+}
+
+void
+live_sink(struct live *l, struct dispatch_sink *out)
+{
+	*out = (struct dispatch_sink){.has_ears = has_ears, .tell = tell, .arg = l};
+}
