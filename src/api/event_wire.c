@@ -104,29 +104,32 @@ take_deleted(struct req *r, const struct event *ev, struct message *m)
 	m->deleted_at = ev->at;
 }
 
+bool
+event_settle(struct req *r, const struct event *ev, struct event_things *t)
+{
+	struct message *m = &t->message;
+
+	switch (ev->kind) {
+	case EVENT_MESSAGE_NEW:
+	case EVENT_MESSAGE_UPDATED:
+		return m->key != 0 && m->deleted_at == NO_TIME;
+	case EVENT_MESSAGE_DELETED:
+		t->is_hard = ev->extra.p != NULL;
+		take_deleted(r, ev, m);
+		return m->id.p != NULL;
+	default: /* it is only named */
+		return true;
+	}
+}
+
 static bool
 load_message(struct req *r, const struct event *ev, struct event_things *t, bool *found,
 	struct err *e)
 {
-	struct message *m = &t->message;
-
-	if (ev->object == 0)
-		return true;
-	if (!message_by_keys(r->db, r->arena, r->ctx->app, &ev->object, 1, m, e))
+	if (ev->object != 0 &&
+		!message_by_keys(r->db, r->arena, r->ctx->app, &ev->object, 1, &t->message, e))
 		return false;
-	switch (ev->kind) {
-	case EVENT_MESSAGE_NEW:
-	case EVENT_MESSAGE_UPDATED:
-		*found = m->key != 0 && m->deleted_at == NO_TIME;
-		break;
-	case EVENT_MESSAGE_DELETED:
-		t->is_hard = ev->extra.p != NULL;
-		take_deleted(r, ev, m);
-		*found = m->id.p != NULL;
-		break;
-	default: /* it is only named */
-		break;
-	}
+	*found = event_settle(r, ev, t);
 	return true;
 }
 
@@ -175,7 +178,9 @@ event_load(struct req *r, const struct event *ev, struct chat_people *people,
 	*t = (struct event_things){.watchers = -1};
 	if (!load_channel(r, ev, t, found, e))
 		return false;
-	if (*found && !load_message(r, ev, t, found, e))
+	if (!*found)
+		return true;
+	if (!load_message(r, ev, t, found, e))
 		return false;
 	if (!*found)
 		return true;

@@ -59,6 +59,10 @@ struct event_things {
 bool event_load(struct req *r, const struct event *, struct chat_people *,
 	struct event_things *out, bool *found, struct err *e) MUST_USE;
 
+/* For who loads many by himself: what the message that was read (key 0: it is gone) means to
+ * the event.  False: there is nothing to tell any more. */
+bool event_settle(struct req *r, const struct event *, struct event_things *);
+
 /* One complete object where a value is due.  ${member}: for PART_MEMBER; ${unread}: for
  * PART_COUNTS, NULL: not known. */
 void event_write(struct req *r, const struct event_shape *, const struct event *,

@@ -327,6 +327,31 @@ message_list(struct db *db, struct arena *a, const struct app *app, int64_t chan
 	return ok;
 }
 
+bool
+message_since(struct db *db, struct arena *a, const int64_t *channels, const int64_t *since,
+	size_t nchannels, size_t max, struct message_ref **out, size_t *n, struct err *e)
+{
+	struct col cols[] = {COL_INTS(channels), COL_INTS(since)};
+	struct bulk bulk = {cols, ARRAY_LEN(cols), nchannels};
+	struct buf list;
+	struct rows r;
+
+	*n = 0;
+	buf_init(&list, a, 32 * sizeof(struct message_ref));
+	if (nchannels == 0)
+		return true;
+	if (!db_query(db, SQL_MESSAGE_SINCE, ARGS(V_INT((int64_t)max + 1)), &bulk, &r, e))
+		return false;
+	while (rows_next(&r)) {
+		struct message_ref m = {row_int(&r, 0), row_int(&r, 1), (size_t)row_int(&r, 2)};
+
+		buf_add(&list, &m, sizeof(m));
+	}
+	*out = (struct message_ref *)(void *)list.p;
+	*n = list.n / sizeof(struct message_ref);
+	return rows_end(&r, e);
+}
+
 /* ---- sending ------------------------------------------------------------------------- */
 
 /* What every message must keep to; ${max} is the length that its channel allows. */

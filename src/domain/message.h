@@ -69,6 +69,18 @@ struct message_page {
 bool message_list(struct db *, struct arena *, const struct app *, int64_t channel,
 	const struct message_page *, struct message **out, size_t *n, struct err *e) MUST_USE;
 
+/* Where a message stands. */
+struct message_ref {
+	int64_t key, created_at;
+	size_t channel; /* index of it */
+};
+/* Messages of many channels that came after since[i] and were not deleted, in no order.  More
+ * than
+ * ${max}: *n is ${max} + 1 and which they are says nothing.  Fails: STORE. */
+bool message_since(struct db *, struct arena *, const int64_t *channels, const int64_t *since,
+	size_t nchannels, size_t max, struct message_ref **out, size_t *n,
+	struct err *e) MUST_USE;
+
 /* Takes away what a deleted message said. */
 void message_blank(struct message *);
 

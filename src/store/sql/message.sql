@@ -52,6 +52,14 @@ WHERE m.channel = $1 AND m.created_at >= $2 AND (m.created_at > $2 OR m.key >= $
   AND m.created_at > $5
 ORDER BY m.created_at, m.key LIMIT $4
 
+-- In no order, so that reading stops at the limit.
+-- name: message_since
+SELECT m.key, m.created_at, r.ord
+FROM @rows(channel BIGINT, since BIGINT) AS r
+@probe(messages m ON m.channel = r.channel AND m.created_at > r.since)
+WHERE m.deleted_at IS NULL
+LIMIT $1
+
 -- name: message_id_taken
 SELECT key FROM message_ids WHERE id = $1
 
