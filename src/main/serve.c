@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/limit.h"
+#include "api/live.h"
 #include "api/openapi.h"
 #include "api/realtime.h"
 #include "api/req.h"
@@ -22,6 +23,7 @@
 #include "base/str.h"
 #include "domain/app.h"
 #include "domain/settings_live.h"
+#include "engine/dispatch.h"
 #include "engine/engine.h"
 #include "main/command.h"
 #include "main/opening.h"
@@ -221,6 +223,20 @@ make_limit(struct limit **out, struct arena *a, const struct config *config, str
 	return limit_new(out, &opts, e);
 }
 
+/* With what tells clients of all that happens. */
+static bool
+start_engine(struct ctx *ctx, struct live **live, struct err *e)
+{
+	struct dispatch_sink sink;
+
+	if (!engine_start(&ctx->engine, ctx->store, ctx->config, e))
+		return false;
+	*live = live_new(ctx, ctx->hub);
+	live_sink(*live, &sink);
+	engine_dispatch(ctx->engine, &sink);
+	return true;
+}
+
 static void
 serve_until_signal(const struct http *http, int signals)
 {
@@ -240,6 +256,7 @@ run(int argc, char **argv)
 	struct arena arena;
 	struct app app;
 	struct ctx ctx = {.config = &config, .app = &app};
+	struct live *live;
 	struct http *http;
 	struct buf openapi;
 	struct err e;
@@ -271,7 +288,7 @@ run(int argc, char **argv)
 		goto err2;
 	if (!open_hub(&ctx.hub, sockets, &e))
 		goto err2;
-	if (!engine_start(&ctx.engine, ctx.store, &config, &e))
+	if (!start_engine(&ctx, &live, &e))
 		goto err3;
 	openapi = openapi_document();
 	ctx.openapi = buf_view(&openapi);
@@ -287,6 +304,7 @@ run(int argc, char **argv)
 err4:
 	buf_free(&openapi);
 	engine_stop(ctx.engine);
+	live_free(live);
 err3:
 	hub_stop(ctx.hub, 0);
 	hub_free(ctx.hub);
