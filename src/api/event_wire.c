@@ -12,7 +12,8 @@
 #define MEMBERSHIP (PART_CHANNEL | PART_MEMBER | PART_USER)
 
 static const struct event_tale tales[] = {
-	[EVENT_MESSAGE_NEW] = {.watchers = {"message.new", PART_MESSAGE | PART_USER},
+	[EVENT_MESSAGE_NEW] = {.watchers = {"message.new",
+				       PART_MESSAGE | PART_USER | PART_COUNTS},
 		.absent = {"notification.message_new",
 			PART_CHANNEL | PART_MESSAGE | PART_USER | PART_COUNTS}},
 	[EVENT_MESSAGE_UPDATED] = {.watchers = {"message.updated", PART_MESSAGE | PART_USER}},

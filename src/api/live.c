@@ -43,6 +43,45 @@ live_post(struct live *l, enum hub_whom whom, int64_t uid, int64_t channel, stru
 	l->posts[l->nposts - 1].payload = payload_new(text);
 }
 
+static const struct unread *
+unread_of(const struct live_members *m, int64_t uid)
+{
+	size_t lo = 0, hi = m->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->uids[mid] < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < m->n && m->uids[lo] == uid ? &m->unread[lo] : NULL;
+}
+
+void
+live_post_watchers(
+	struct telling *t, int64_t channel, struct str text, const struct live_members *members)
+{
+	int64_t uids[PRESENT_MAX + 1];
+	size_t n = hub_watchers(t->live->hub, channel, uids, ARRAY_LEN(uids));
+	bool by_name = members->n > 0 && n <= PRESENT_MAX;
+
+	/* Who has no name cannot be told by it. */
+	for (size_t i = 0; i < n; i++)
+		by_name = by_name && uids[i] != 0;
+	if (!by_name) {
+		live_post(t->live, HUB_WATCHERS, 0, channel, text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct unread *u = unread_of(members, uids[i]);
+
+		live_post(t->live, HUB_PRESENT, uids[i], channel,
+			u != NULL ? event_with_counts(&t->req, text, u) : text);
+	}
+}
+
 /* ---- who hears it ---------------------------------------------------------------------- */
 
 /* Who is to be told of one event. */
@@ -156,15 +195,17 @@ static void
 post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	struct event_things *things, const struct audience *a, const struct chat_people *people)
 {
+	struct live_members members = {.uids = a->absent, .unread = a->unread};
 	struct live *l = t->live;
 	struct str text;
 
-	live_room(l, 2 + a->nabsent);
+	live_room(l, PRESENT_MAX + 2 + a->nabsent);
 	if (a->watchers) {
 		things->watchers = hub_watcher_count(l->hub, ev->channel);
 		text = event_text(
 			&t->req, &tale->watchers, ev, things, &things->member, people);
-		live_post(l, HUB_WATCHERS, 0, ev->channel, text);
+		members.n = tale->watchers.parts & PART_COUNTS ? a->nabsent : 0;
+		live_post_watchers(t, ev->channel, text, &members);
 		things->watchers = -1;
 	}
 	post_absent(t, tale, ev, things, a, people);

@@ -39,7 +39,8 @@ struct slice {
 	size_t n;
 	/* Who is told of which message, in the order of the messages. */
 	struct channel_pair *hears;
-	struct member *members; /* beside them */
+	int64_t *uids;          /* beside them */
+	struct member *members; /* the same */
 	struct unread *unread;
 	size_t nhears;
 	struct chat_people people;
@@ -243,7 +244,6 @@ load_members(struct telling *t, struct slice *s, const int64_t *receivers, struc
 	struct channel *channels = arena_array(r->arena, s->n + 1, sizeof(*channels));
 	struct channel *theirs;
 	struct channel_pair *pairs;
-	int64_t *uids;
 	size_t npairs;
 
 	for (size_t i = 0; i < s->n; i++)
@@ -260,16 +260,16 @@ load_members(struct telling *t, struct slice *s, const int64_t *receivers, struc
 			if (receivers[i] != 0)
 				s->hears[s->nhears++] = (struct channel_pair){i, receivers[i]};
 	theirs = arena_array(r->arena, s->nhears + 1, sizeof(*theirs));
-	uids = arena_array(r->arena, s->nhears + 1, sizeof(*uids));
+	s->uids = arena_array(r->arena, s->nhears + 1, sizeof(*s->uids));
 	s->members = arena_zalloc(r->arena, (s->nhears + 1) * sizeof(*s->members));
 	s->unread = arena_array(r->arena, s->nhears + 1, sizeof(*s->unread));
 	for (size_t i = 0; i < s->nhears; i++) {
 		theirs[i] = channels[s->hears[i].channel];
-		uids[i] = s->hears[i].uid;
+		s->uids[i] = s->hears[i].uid;
 	}
 	return channel_members_paired(
-		       r->db, r->arena, theirs, uids, s->nhears, s->members, e) &&
-	       unread_of_users(r->db, r->arena, uids, s->nhears, s->unread, e);
+		       r->db, r->arena, theirs, s->uids, s->nhears, s->members, e) &&
+	       unread_of_users(r->db, r->arena, s->uids, s->nhears, s->unread, e);
 }
 
 static bool
@@ -350,13 +350,15 @@ post_message(struct telling *t, struct slice *s, size_t i, size_t from, size_t t
 	struct event_things things = {.state = s->states[i], .message = *m, .watchers = -1};
 	struct event sent = event_of(EVENT_MESSAGE_NEW, m, m->author);
 	int64_t watchers = hub_watcher_count(t->live->hub, m->channel);
+	struct live_members members = {s->uids + from, s->unread + from, to - from};
+	struct str text;
 
-	live_room(t->live, 1 + 3 * (to - from));
+	live_room(t->live, PRESENT_MAX + 3 * (to - from));
 	if (watchers > 0) {
 		things.watchers = watchers;
-		live_post(t->live, HUB_WATCHERS, 0, m->channel,
-			event_text(&t->req, &event_tale(sent.kind)->watchers, &sent, &things,
-				&things.member, &s->people));
+		text = event_text(&t->req, &event_tale(sent.kind)->watchers, &sent, &things,
+			&things.member, &s->people);
+		live_post_watchers(t, m->channel, text, &members);
 		things.watchers = -1;
 	}
 	for (size_t h = from; h < to; h++)

@@ -9,9 +9,12 @@
 #include "net/hub.h"
 
 struct event;
+struct unread;
 
 /* Posts of one call of the hub. */
 #define POSTS_MAX 512
+/* Users who watch a channel and are told each by himself. */
+#define PRESENT_MAX 100
 
 struct live {
 	const struct ctx *ctx;
@@ -39,6 +42,16 @@ void live_order(struct live *, enum hub_whom, int64_t uid, int64_t channel);
 void live_flush(struct live *);
 /* Before the first post of what must be sent together: there is room for ${n}. */
 void live_room(struct live *, size_t n);
+
+/* Connected members of a channel, sorted, and what each has not read. */
+struct live_members {
+	const int64_t *uids;
+	const struct unread *unread;
+	size_t n;
+};
+/* Posts a text to who watches: where they are few, with what each of them has not read. */
+void live_post_watchers(
+	struct telling *, int64_t channel, struct str text, const struct live_members *);
 
 /* Tells a batch of a campaign. */
 bool live_batch(struct telling *, const struct event *, struct err *e) MUST_USE;

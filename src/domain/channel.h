@@ -175,8 +175,8 @@ bool channel_member(struct db *, struct arena *, const struct channel *, int64_t
 /* Many of one channel: out[i] belongs to uids[i], uid 0 where he is no member. */
 bool channel_members_of(struct db *, struct arena *, const struct channel *,
 	const int64_t *uids, size_t n, struct member *out, struct err *e) MUST_USE;
-/* Many users, each in a channel of his own: out[i] is uids[i] in channels[i], uid 0 where he is no
- * member.  The channels must be complete.  Fails: STORE, TOO_LARGE. */
+/* Many users, each in a channel of his own: out[i] is uids[i] in channels[i], uid 0 where he is
+ * no member.  The channels must be complete.  Fails: STORE, TOO_LARGE. */
 bool channel_members_paired(struct db *, struct arena *, const struct channel *channels,
 	const int64_t *uids, size_t n, struct member *out, struct err *e) MUST_USE;
 /* Everybody in many channels, which must be complete: in the order of the channels, then of the

@@ -13,8 +13,8 @@
 
 /* Both take the same columns. */
 bool
-user_put(struct db *w, struct arena *a, enum sql_id statement, struct user *const *users, size_t n,
-	int64_t now, struct err *e)
+user_put(struct db *w, struct arena *a, enum sql_id statement, struct user *const *users,
+	size_t n, int64_t now, struct err *e)
 {
 	struct arena_mark mark = arena_mark(a);
 	struct str *texts[8];

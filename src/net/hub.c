@@ -76,6 +76,11 @@ deliver(struct hub *h, const struct hub_post *p)
 			if (intmap_get(&c->watches, p->channel) == NULL)
 				conn_push(c, p->payload);
 		break;
+	case HUB_PRESENT:
+		for (; c != NULL; c = c->next)
+			if (intmap_get(&c->watches, p->channel) != NULL)
+				conn_push(c, p->payload);
+		break;
 	case HUB_UNWATCH:
 		if (p->uid == 0)
 			list_unwatch_all(&h->list, p->channel);

@@ -92,6 +92,7 @@ enum hub_whom {
 	HUB_WATCHERS, /* the connections that watch ${channel} */
 	HUB_USER,     /* all connections of ${uid} */
 	HUB_ABSENT,   /* those of ${uid} that do not watch ${channel} */
+	HUB_PRESENT,  /* those of ${uid} that do */
 	HUB_UNWATCH, /* payload NULL: the connections of ${uid} stop watching ${channel}; uid 0:
 		      * everybody's do */
 	HUB_END, /* payload NULL: the connections of ${uid} are closed, by HUB_CLOSE_POLICY */

@@ -147,8 +147,10 @@ messages_go_to_watchers_and_absent_members(void **state)
 	assert_string_equal(at(event, "created_at"), at(event, "message.created_at"));
 	assert_string_equal(at(event, "message_id"), at(event, "message.id"));
 	assert_int_equal(number(event, "watcher_count"), 2);
+	assert_int_equal(number(event, "total_unread_count"), 1);
+	assert_int_equal(number(event, "unread_channels"), 1);
 	assert_int_equal(number(event, "channel_member_count"), 3);
-	hears(&eve, "message.new");
+	assert_null(json_object_get(hears(&eve, "message.new"), "unread_count"));
 	event = hears(&cid, "notification.message_new");
 	assert_string_equal(at(event, "message.text"), "Hi");
 	assert_string_equal(at(event, "channel.cid"), "messaging:x");
@@ -396,7 +398,9 @@ campaigns_reach_who_is_there(void **state)
 	watch(hall->hub, &ann, channel(h, "fay-ann").no);
 	campaign(h, "c2", ALL "," FROM_ANN "," HI "," CREATE "," BY_AFFIX);
 	assert_int_equal(number(hears(&bob, "notification.message_new"), "unread_count"), 2);
-	assert_string_equal(at(hears(&dan, "message.new"), "message.text"), "Hi Dan");
+	event = hears(&dan, "message.new");
+	assert_string_equal(at(event, "message.text"), "Hi Dan");
+	assert_int_equal(number(event, "unread_count"), 2);
 	hears(&again, "notification.message_new");
 	/* The sender hears where he looks. */
 	assert_string_equal(at(hears(&ann, "message.new"), "message.text"), "Hi Fay");

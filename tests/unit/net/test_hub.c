@@ -190,6 +190,8 @@ test_whom(void **state)
 	post(h, HUB_USER, BOB, 0, "to bob");
 	post(h, HUB_ABSENT, ANN, NEWS, "to who is absent");
 	post(h, HUB_ABSENT, BOB, SPORT, "to nobody");
+	post(h, HUB_PRESENT, BOB, NEWS, "to nobody");
+	post(h, HUB_PRESENT, BOB, SPORT, "to who is present");
 	post(h, HUB_USER, CARL, 0, "to nobody");
 	post(h, HUB_USER, ANN, 0, "mark");
 	post(h, HUB_USER, BOB, 0, "mark");
@@ -198,6 +200,7 @@ test_whom(void **state)
 	must_read_text(&ann2.peer, "to who is absent");
 	must_read_text(&ann2.peer, "mark");
 	must_read_text(&bob.peer, "to bob");
+	must_read_text(&bob.peer, "to who is present");
 	must_read_text(&bob.peer, "mark");
 	leave(&ann);
 	leave(&ann2);
