@@ -195,6 +195,7 @@ conn_hang_up(struct hub_conn *c)
 	if (c->state == CONN_GONE)
 		return;
 	leave_list(c);
+	loop_remove(&h->loop, c->fd);
 	close(c->fd);
 	c->fd = -1;
 	c->state = CONN_GONE;
@@ -409,6 +410,26 @@ take(struct hub_conn *c, struct str bytes)
 	c->is_pinged = false;
 }
 
+/* After our close frame only the client's is waited for. */
+static void
+take_farewell(struct hub_conn *c, struct str bytes)
+{
+	struct hub *h = c->hub;
+	enum ws_verdict verdict = WS_CLOSED;
+	unsigned nframes;
+
+	h->scratch.n = 0;
+	/* Without frames, whoever was refused: what he says when he has it all is goodbye. */
+	if (c->ws != NULL)
+		verdict = ws_feed(c->ws, bytes, &h->scratch, &nframes);
+	else if (c->queue.n > 0)
+		verdict = WS_OPEN;
+	c->is_broken = verdict == WS_BROKEN;
+	c->is_agreed = verdict == WS_CLOSED;
+	if (c->is_agreed)
+		conn_want_work(c);
+}
+
 void
 conn_read(struct hub_conn *c)
 {
@@ -421,10 +442,8 @@ conn_read(struct hub_conn *c)
 		conn_hang_up(c);
 	} else if (c->state == CONN_OPEN) {
 		take(c, (struct str){h->piece, (size_t)n});
-	} else if (c->queue.n == 0 && !c->is_broken) {
-		/* It has our close frame, and answers it. */
-		c->is_agreed = true;
-		conn_want_work(c);
+	} else if (!c->is_broken) {
+		take_farewell(c, (struct str){h->piece, (size_t)n});
 	}
 	/* Who broke the protocol is read from until he hangs up or time is up: to close with
 	 * bytes unread resets the connection, which can tear our close frame out of his hands.

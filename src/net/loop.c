@@ -52,6 +52,12 @@ loop_add(struct loop *l, int fd, void *of)
 }
 
 void
+loop_remove(struct loop *l, int fd)
+{
+	(void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void
 loop_want_write(struct loop *l, int fd, void *of, bool wanted)
 {
 	struct epoll_event event = {

@@ -36,6 +36,8 @@ void loop_fini(struct loop *l);
 /* Readable is always told, as long as it is so; writable only when asked for.  False when the
  * kernel takes no more. */
 bool loop_add(struct loop *l, int fd, void *of) MUST_USE;
+/* Before the descriptor is closed: closing it is not enough as long as a duplicate lives. */
+void loop_remove(struct loop *l, int fd);
 void loop_want_write(struct loop *l, int fd, void *of, bool wanted);
 
 /* Ends loop_wait() of the loop's thread, at once or the next time; from any thread. */

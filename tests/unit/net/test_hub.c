@@ -545,6 +545,36 @@ test_client_closes(void **state)
 	leave(&ann);
 }
 
+/* The HTTP library closes its own descriptor of the socket when it comes to it: until then the
+ * socket is open, and speaks to a connection that is gone. */
+static void
+test_duplicate_descriptor(void **state)
+{
+	struct hub *h = ((struct place *)*state)->hub;
+	struct hub_conn *conn;
+	struct client ann, bob;
+	int fds[2], other;
+
+	make_pair(fds);
+	other = dup(fds[1]);
+	assert_true(other >= 0);
+	peer_init(&ann.peer, fds[0]);
+	assert_int_equal(hub_reserve(h, ANN, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	hub_adopt(h, conn, fds[1], STR_NONE, payload_new(STR("first")));
+	must_read_text(&ann.peer, "first");
+	join(h, &bob, BOB);
+	peer_frame(&ann.peer, CLOSE, STR(""));
+	must_end(&ann, 0);
+	until_connected(h, 1);
+	for (int i = 0; i < 100; i++) {
+		assert_true(peer_frame(&ann.peer, TEXT, STR("ping")));
+		must_get(h, &bob, NULL);
+	}
+	close(other);
+	leave(&ann);
+	leave(&bob);
+}
+
 static void
 test_broken_client(void **state)
 {
@@ -847,6 +877,7 @@ main(void)
 		T(test_silence),
 		T(test_expiry),
 		T(test_client_closes),
+		T(test_duplicate_descriptor),
 		T(test_broken_client),
 		T(test_ping_flood),
 		T(test_end_by_post),
