@@ -17,7 +17,8 @@ void realtime_hub_opts(struct hub_opts *opts);
  * in it, when the header has none. */
 void realtime_credentials(const struct req *r, struct str *type, struct str *jwt);
 
-/* ${out} is the answer to a GET /connect that failed, ${why}.  Who asked for a WebSocket can read only that:
- * the refusal becomes its first frame, behind which it is closed.  Refusals that are over soon
- * stay answers: clients try again after those, but never after a frame with an error. */
+/* ${out} is the answer to a GET /connect that failed, ${why}.  Who asked for a WebSocket can
+ * read only that: the refusal becomes its first frame, behind which it is closed.  Refusals
+ * that are over soon stay answers: clients try again after those, never after a frame with an
+ * error. */
 void realtime_refuse(struct req *r, const struct err *why, struct http_out *out);

@@ -85,8 +85,10 @@ list_unwatch_all(struct hub_list *l, int64_t channel)
 {
 	struct room *room = intmap_get(&l->rooms, channel);
 
-	for (int64_t n = room ? room->n : 0; n > 0; n--)
-		end_watch(l, room->first);
+	for (struct watch *w = room ? room->first : NULL, *next; w != NULL; w = next) {
+		next = w->next;
+		end_watch(l, w);
+	}
 }
 
 /* ---- connections ------------------------------------------------------------------- */
@@ -139,8 +141,10 @@ list_remove(struct hub_list *l, struct hub_conn *c)
 
 	if (!c->is_listed)
 		return;
-	while (c->oldest != NULL)
-		end_watch(l, c->oldest);
+	for (struct watch *w = c->oldest, *next; w != NULL; w = next) {
+		next = w->newer;
+		end_watch(l, w);
+	}
 	*(c->prev ? &c->prev->next : p ? &p->first : &l->strangers) = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
