@@ -57,15 +57,17 @@ event_tale(enum event_kind kind)
 /* ---- loading --------------------------------------------------------------------------- */
 
 static bool
-load_state(struct req *r, const struct channel *c, struct chat_state *s, struct err *e)
+load_state(struct req *r, const struct channel *c, bool is_message, struct chat_state *s,
+	struct err *e)
 {
 	*s = (struct chat_state){.channel = *c, .is_shared = true};
 	if (!chat_type(r, c->type, &s->type, e))
 		return false;
 	if (s->type == NULL)
 		return fail(e, ERR_BUG, "channel %.*s is of no type", STR_ARG(c->cid));
+	s->last_message_at = NO_TIME;
 	return channel_complete(r->db, r->arena, &s->channel, 1, e) &&
-	       channel_last_message_at(r->db, c, &s->last_message_at, e) &&
+	       (is_message || channel_last_message_at(r->db, c, &s->last_message_at, e)) &&
 	       channel_members(r->db, r->arena, &s->channel, 0, &s->members, &s->nmembers,
 		       &s->member_count, e) &&
 	       (!channel_type_flag(s->type, "count_messages") ||
@@ -85,7 +87,8 @@ load_channel(struct req *r, const struct event *ev, struct event_things *t, bool
 		return false;
 	/* Who does not know by now that it was deleted is told so in a moment. */
 	*found = *found && (c.deleted_at == NO_TIME || ev->kind == EVENT_CHANNEL_DELETED);
-	return !*found || load_state(r, &c, &t->state, e);
+	/* A new message is the last one. */
+	return !*found || load_state(r, &c, ev->kind == EVENT_MESSAGE_NEW, &t->state, e);
 }
 
 /* A message that was deleted is told as what it is now: a place, or nothing but a name. */
@@ -131,6 +134,8 @@ load_message(struct req *r, const struct event *ev, struct event_things *t, bool
 		!message_by_keys(r->db, r->arena, r->ctx->app, &ev->object, 1, &t->message, e))
 		return false;
 	*found = event_settle(r, ev, t);
+	if (ev->kind == EVENT_MESSAGE_NEW && *found)
+		t->state.last_message_at = t->message.created_at;
 	return true;
 }
 

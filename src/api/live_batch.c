@@ -10,7 +10,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/pack.h"
-#include "domain/campaign.h"
 #include "domain/channel_type.h"
 #include "domain/form.h"
 #include "domain/ledger.h"
@@ -22,7 +21,9 @@
 
 struct committed {
 	const struct event *event;
-	struct campaign campaign;
+	/* Of its campaign. */
+	int64_t form, sender;
+	bool shows_channels, to_channels;
 	int64_t n;
 	int64_t *keys; /* of the messages that somebody may hear of, in order */
 	size_t nkeys;
@@ -54,7 +55,7 @@ read_batch(struct telling *t, struct committed *c, int64_t **recipients, int64_t
 	struct err *e)
 {
 	struct arena *a = t->req.arena;
-	int64_t first = c->event->object, campaign = 0;
+	int64_t first = c->event->object;
 	uint8_t *outcomes = NULL;
 	struct rows r;
 	bool sound = true;
@@ -62,14 +63,17 @@ read_batch(struct telling *t, struct committed *c, int64_t **recipients, int64_t
 	if (!db_query(t->req.db, SQL_EVENT_BATCH, ARGS(V_INT(first)), NO_BULK, &r, e))
 		return false;
 	if (rows_next(&r)) {
-		campaign = row_int(&r, 0);
-		c->n = row_int(&r, 1);
-		c->at = row_int(&r, 4);
+		c->n = row_int(&r, 0);
 		*recipients = arena_array(a, (size_t)c->n, sizeof(**recipients));
 		*keys = arena_array(a, (size_t)c->n, sizeof(**keys));
 		outcomes = arena_zalloc(a, (size_t)c->n);
-		sound = pack_keys_read(row_str(&r, 2), *recipients, (size_t)c->n) &&
-			pack_bytes_read(row_str(&r, 3), outcomes, (size_t)c->n);
+		sound = pack_keys_read(row_str(&r, 1), *recipients, (size_t)c->n) &&
+			pack_bytes_read(row_str(&r, 2), outcomes, (size_t)c->n);
+		c->at = row_int(&r, 3);
+		c->form = row_int(&r, 4);
+		c->sender = row_int(&r, 5);
+		c->shows_channels = row_int(&r, 6) != 0;
+		c->to_channels = row_int(&r, 7) != 0;
 	}
 	if (!rows_end(&r, e))
 		return false;
@@ -78,7 +82,7 @@ read_batch(struct telling *t, struct committed *c, int64_t **recipients, int64_t
 			e, ERR_BUG, "the batch of message %lld is damaged", (long long)first);
 	for (int64_t i = 0; i < c->n; i++)
 		(*keys)[i] = outcomes[i] == OUTCOME_SENT ? first + i : 0;
-	return c->n == 0 || campaign_by_no(t->req.db, a, campaign, &c->campaign, e);
+	return true;
 }
 
 /* Marks the messages to receivers who are connected. */
@@ -97,16 +101,41 @@ mark_online(struct telling *t, const struct committed *c, const int64_t *uids,
 	}
 }
 
+/* Whether all receivers have their channel on the number that the form gives them. */
+static bool
+follow_form(struct telling *t, const struct committed *c, bool *out, struct err *e)
+{
+	struct form form;
+
+	*out = false;
+	if (c->form == 0)
+		return true;
+	if (!form_get(t->req.db, t->req.arena, c->form, &form, e))
+		return false;
+	*out = form.kind == FORM_AFFIX && !form.shadowed;
+	return true;
+}
+
 /* Marks the messages in channels that somebody watches, whoever that is. */
 static bool
-mark_watched(struct telling *t, const struct committed *c, bool *heard, struct err *e)
+mark_watched(struct telling *t, const struct committed *c, const int64_t *uids,
+	const int64_t *keys, bool *heard, struct err *e)
 {
 	int64_t first = c->event->object;
 	struct hub_counters counters;
 	struct rows r;
+	bool follow;
 
 	hub_counters(t->live->hub, &counters);
 	if (counters.watches == 0)
+		return true;
+	if (!follow_form(t, c, &follow, e))
+		return false;
+	for (int64_t i = 0; i < c->n && follow; i++)
+		if (keys[i] != 0 &&
+			hub_watcher_count(t->live->hub, CHANNEL_NO(uids[i], c->form)) > 0)
+			heard[i] = true;
+	if (follow)
 		return true;
 	if (!db_query(t->req.db, SQL_EVENT_BATCH_CHANNELS,
 		    ARGS(V_INT(first), V_INT(first + c->n)), NO_BULK, &r, e))
@@ -132,14 +161,14 @@ find_messages(struct telling *t, struct committed *c, struct err *e)
 	connected = arena_zalloc(a, (size_t)c->n);
 	c->keys = arena_array(a, (size_t)c->n, sizeof(*c->keys));
 	c->receivers = arena_array(a, (size_t)c->n, sizeof(*c->receivers));
-	if (!c->campaign.to_channels) {
+	if (!c->to_channels) {
 		mark_online(t, c, recipients, keys, connected);
 		memcpy(heard, connected, (size_t)c->n);
-		if (!mark_watched(t, c, heard, e))
+		if (!mark_watched(t, c, recipients, keys, heard, e))
 			return false;
 	}
 	for (int64_t i = 0; i < c->n; i++) {
-		if (keys[i] == 0 || (!heard[i] && !c->campaign.to_channels))
+		if (keys[i] == 0 || (!heard[i] && !c->to_channels))
 			continue;
 		c->keys[c->nkeys] = keys[i];
 		c->receivers[c->nkeys++] = connected[i] ? recipients[i] : 0;
@@ -230,7 +259,7 @@ keep_online(struct telling *t, struct slice *s, const struct channel_pair *pairs
 	nuids = form_sort_uids(uids, n);
 	nuids = hub_online(t->live->hub, uids, nuids, online);
 	for (size_t i = 0; i < n; i++)
-		if (pairs[i].uid != s->batch->campaign.sender &&
+		if (pairs[i].uid != s->batch->sender &&
 			bsearch(&pairs[i].uid, online, nuids, sizeof(*online), cmp_uids) !=
 				NULL)
 			s->hears[s->nhears++] = pairs[i];
@@ -253,7 +282,7 @@ load_members(struct telling *t, struct slice *s, const int64_t *receivers, struc
 	for (size_t i = 0; i < npairs; i++)
 		s->states[pairs[i].channel].member_count++;
 	s->hears = arena_array(r->arena, npairs + s->n + 1, sizeof(*s->hears));
-	if (s->batch->campaign.to_channels)
+	if (s->batch->to_channels)
 		keep_online(t, s, pairs, npairs);
 	else
 		for (size_t i = 0; i < s->n; i++)
@@ -304,7 +333,7 @@ event_of(enum event_kind kind, const struct message *m, int64_t uid)
 static bool
 was_shown(const struct slice *s, const struct member *m)
 {
-	return s->batch->campaign.show_channels && m->has_row && m->hidden_at == NO_TIME &&
+	return s->batch->shows_channels && m->has_row && m->hidden_at == NO_TIME &&
 	       m->updated_at == s->batch->at;
 }
 

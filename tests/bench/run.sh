@@ -4,3 +4,4 @@ set -e
 here=$(dirname "$0")
 python3 "$here/bench.py" --fanfare "$1/fanfare"
 python3 "$here/audience.py" --fanfare "$1/fanfare"
+python3 "$here/live.py" --fanfare "$1/fanfare"

@@ -27,7 +27,10 @@ DELETE FROM events WHERE pos >= $1 AND pos < $2 AND (pos <= $3 OR at < $4)
 
 -- The batch that was told of by its first key.
 -- name: event_batch
-SELECT b.campaign, b.n, b.uids, b.outcomes, b.done_at FROM batches b WHERE b.first_key = $1
+SELECT b.n, b.uids, b.outcomes, b.done_at, c.form, c.sender, c.show_channels,
+	(SELECT COUNT(*) FROM campaign_reach x WHERE x.campaign = b.campaign)
+FROM batches b @probe(campaigns c ON c.no = b.campaign)
+WHERE b.first_key = $1
 
 -- Where its messages went.
 -- name: event_batch_channels

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""live – what it costs to be heard: from a commit to the socket, and to the campaign.
+
+* latency: while a campaign runs at full speed, messages are sent through the API into channels
+  that clients watch.  The commit lies between created_at, which its transaction began with, and the
+  answer: timed is from either to the frame as the client has it.  Of the campaign's own messages
+  only the former is known: the transaction of their batch lies in between.
+* speed: the same campaign to the same users with no socket, and with idle ones, taking turns.
+
+STORE=postgresql runs on a throw-away PostgreSQL instead of SQLite.
+
+Usage: live.py [--users 200k] [--sockets 10000] [--rounds 5] [--dir DIR] [--fanfare build/fanfare]
+"""
+import argparse
+import base64
+import calendar
+import hashlib
+import hmac
+import json
+import os
+import resource
+import selectors
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+from bench import PgStore, SqliteStore, import_users, parse_size, users_file
+from server import KEY, SECRET, Client, Server, b64
+
+DIALS = 64  # handshakes under way
+
+
+def user_token(ident):
+    head = b64(b'{"alg":"HS256","typ":"JWT"}') + b"." + b64(json.dumps({"user_id": ident}).encode())
+    return (head + b"." + b64(hmac.new(SECRET.encode(), head, hashlib.sha256).digest())).decode()
+
+
+def micros(text):
+    """2026-01-02T03:04:05.678901Z as microseconds."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 1000000 + int(fraction.ljust(6, "0")[:6])
+
+
+class Socket:
+    """One WebSocket of a user: what has arrived, cut into texts."""
+
+    def __init__(self, server, ident):
+        host, port = server.url.split("//")[1].split(":")
+        hello = urllib.parse.quote(json.dumps({"user_id": ident, "user_details": {"id": ident}}))
+        path = f"/connect?json={hello}&api_key={KEY}&authorization={user_token(ident)}&stream-auth-type=jwt"
+        self.ident, self.data, self.upgraded, self.connection_id = ident, b"", False, None
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n\r\n").encode())
+        self.socket.setblocking(False)
+
+    def texts(self):
+        """Whatever is there to be read; None at the end."""
+        try:
+            more = self.socket.recv(1 << 18)
+        except BlockingIOError:
+            return []
+        if not more:
+            return None
+        self.data += more
+        if not self.upgraded:
+            head, found, rest = self.data.partition(b"\r\n\r\n")
+            if not found:
+                return []
+            if b" 101 " not in head.split(b"\r\n")[0]:
+                sys.exit(f"live: {head[:200]!r}")
+            self.upgraded, self.data = True, rest
+        return list(self.frames())
+
+    def frames(self):
+        while len(self.data) >= 2:
+            n, at = self.data[1] & 127, 2
+            if n >= 126:
+                size = 2 if n == 126 else 8
+                if len(self.data) < 2 + size:
+                    return
+                n, at = int.from_bytes(self.data[2:2 + size], "big"), 2 + size
+            if len(self.data) < at + n:
+                return
+            opcode, text = self.data[0] & 15, self.data[at:at + n]
+            self.data = self.data[at + n:]
+            if opcode == 1:
+                yield text
+
+
+class Crowd:
+    """Connected users on a thread of their own; on_text(socket, text, now) hears everything."""
+
+    def __init__(self, server, idents, on_text):
+        self.selector, self.on_text, self.stopping = selectors.DefaultSelector(), on_text, False
+        self.sockets, self.ready = [], threading.Semaphore(0)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+        for i, ident in enumerate(idents):
+            if i >= DIALS:
+                self.ready.acquire()
+            made = Socket(server, ident)
+            self.sockets.append(made)
+            self.selector.register(made.socket, selectors.EVENT_READ, made)
+        for _ in range(min(DIALS, len(self.sockets))):
+            self.ready.acquire()
+
+    def run(self):
+        while not self.stopping:
+            for key, _ in self.selector.select(0.2):
+                now = time.time_ns() // 1000
+                texts = key.data.texts()
+                if texts is None:
+                    sys.exit(f"live: the socket of {key.data.ident} was closed")
+                for text in texts:
+                    if key.data.connection_id is None:
+                        key.data.connection_id = json.loads(text)["connection_id"]
+                        self.ready.release()
+                    else:
+                        self.on_text(key.data, text, now)
+
+    def close(self):
+        self.stopping = True
+        self.thread.join()
+        for one in self.sockets:
+            one.socket.close()
+
+
+class House:
+    def __init__(self, args, folder, users):
+        self.args = args
+        self.store = (PgStore if os.environ.get("STORE") == "postgresql" else SqliteStore)(folder)
+        self.server = Server(args.fanfare, self.store.url, connections=args.sockets + 1000, rate_limit=100000000,
+                             log=os.path.join(folder, "log"))
+        ndjson = os.path.join(folder, "users.ndjson")
+        users_file(ndjson, users, "ordered")
+        import_users(args.fanfare, self.server, ndjson)
+        with open(ndjson) as f:
+            self.idents = [json.loads(line)["id"] for line in f]
+        self.server.call("POST", "/users", {"users": {"news": {"id": "news"}}})
+        self.server.call("POST", "/segments", {"id": "all", "type": "user", "filter": {"id": {"$gte": self.idents[0]}}})
+
+    def start(self, ident):
+        self.server.call("POST", "/campaigns", {
+            "id": ident, "sender_id": "news", "segment_ids": ["all"], "create_channels": True,
+            "channel_template": {"type": "messaging", "id": "{{receiver.id}}-" + ident},
+            "message_template": {"text": "Hello {{receiver.name}}, " + "x" * 100}})
+        self.server.call("POST", f"/campaigns/{ident}/start", {})
+
+    def look(self, ident):
+        return self.server.call("GET", f"/campaigns/{ident}?limit=1")["campaign"]
+
+    def finish(self, ident):
+        """Recipients per second, by the server's own times."""
+        while (campaign := self.look(ident))["status"] != "completed":
+            time.sleep(0.01)
+        stats = campaign["stats"]
+        return stats["audience"] * 1e6 / (micros(stats["stats_completed_at"]) - micros(stats["stats_started_at"]))
+
+    def close(self):
+        self.server.stop()
+        self.store.close()
+
+
+def p99(values):
+    return sorted(values)[min(len(values) - 1, len(values) * 99 // 100)] / 1000
+
+
+def latency(house, watchers):
+    """How many API messages; p99 in milliseconds from their answer, from their created_at, and from that of campaign messages."""
+    api, own, heard = [], [], {}
+
+    def hear(_, text, now):
+        event = json.loads(text)
+        if event["type"] in ("message.new", "notification.message_new"):
+            ours = "created_by_campaign_id" in event["message"]
+            (own if ours else api).append(now - micros(event["message"]["created_at"]))
+            heard[event["message"]["id"]] = now
+
+    idents = house.idents[::len(house.idents) // watchers][:watchers]
+    for ident in idents:
+        house.server.call("POST", f"/channels/messaging/talk-{ident}/query", {"data": {"members": [ident, "news"], "created_by_id": "news"}})
+    crowd = Crowd(house.server, idents, hear)
+    for one in crowd.sockets:
+        house.server.call("POST", f"/channels/messaging/talk-{one.ident}/query?connection_id={one.connection_id}&user_id={one.ident}", {"watch": True, "state": True})
+    client = Client(house.server.url)
+    house.start("latency")
+    sent, answered = 0, {}
+    while house.look("latency")["status"] != "completed" or sent < 500:
+        for _ in range(5):
+            answer = client.call("POST", f"/channels/messaging/talk-{idents[sent % len(idents)]}/message", {"message": {"text": "x", "user_id": "news"}})
+            answered[answer["message"]["id"]] = time.time_ns() // 1000
+            sent += 1
+    deadline = time.monotonic() + 20
+    while (len(api) < sent or len(own) < len(idents)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    crowd.close()
+    if len(api) != sent or len(own) != len(idents):
+        sys.exit(f"live: {len(api)} of {sent} API messages and {len(own)} of {len(idents)} of the campaign were heard")
+    late = [heard[ident] - at for ident, at in answered.items()]
+    return sent, p99(late), p99(api), p99(own)
+
+
+def speed(house, sockets, rounds):
+    """Median recipients/s without and with idle sockets, of rounds that take turns."""
+    without, with_them = [], []
+    for i in range(rounds):
+        house.start(f"without-{i}")
+        without.append(house.finish(f"without-{i}"))
+        # Of users that the campaign does not reach: idle.
+        crowd = Crowd(house.server, [f"idle-{k}" for k in range(sockets)], lambda *_: None)
+        house.start(f"with-{i}")
+        with_them.append(house.finish(f"with-{i}"))
+        crowd.close()
+    return statistics.median(without), statistics.median(with_them)
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", default="200k")
+    parser.add_argument("--sockets", type=int, default=10000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dir", default=None, help="where the stores go (default: a temporary folder)")
+    parser.add_argument("--fanfare", default=os.path.join(here, "../../build/fanfare"))
+    args = parser.parse_args()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 3 * args.sockets + 8000), hard))
+    users = parse_size(args.users)
+    with tempfile.TemporaryDirectory(dir=args.dir, prefix="fanfare-bench-") as folder:
+        house = House(args, folder, users)
+        sent, answer, begin, own = latency(house, 200)
+        print(f"{house.store.name}: to the frame while {users:,} recipients are sent to, p99 of {sent} API messages: {answer:.1f} ms from the answer, "
+              f"{begin:.1f} ms from created_at; of the campaign's: {own:.1f} ms from created_at", flush=True)
+        without, with_them = speed(house, args.sockets, args.rounds)
+        print(f"{house.store.name}: campaign without sockets {without:,.0f} recipients/s, with {args.sockets:,} idle ones {with_them:,.0f}: "
+              f"ratio {with_them / without:.3f}", flush=True)
+        house.close()
+
+
+if __name__ == "__main__":
+    main()
