@@ -150,6 +150,7 @@ const VALID = {
 	SendMessage: () => ({ message }), UpdateMessage: () => ({ message }),
 	MarkUnread: () => ({ message_id: 'x', user_id: 'ann' }),
 	MarkDelivered: () => ({ user_id: 'ann', latest_delivered_messages: [{ cid: 'messaging:talk', id: 'x' }] }),
+	Sync: () => ({ channel_cids: ['messaging:talk'], last_sync_at: new Date(Date.now() - 60000), user_id: 'ann' }),
 	CreatePoll: () => ({ name: 'x', user_id: 'ann', options: [{ text: 'x' }] }),
 	UpdatePoll: () => ({ id: 'lunch', name: 'x', user_id: 'ann', options: [{ id: 'pizza', text: 'x' }] }),
 	UpdatePollPartial: () => ({ user_id: 'ann', set: { options: [{ text: 'x' }] } }),
