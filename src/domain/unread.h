@@ -1,7 +1,8 @@
 /* unread – how much members have not read: in channels, and over all channels of a user.
  *
- * Unread are messages by others after those that were there at last_read, not silent, no replies in threads, not
- * deleted; of what was before he joined, or was cut off, nothing (api.md §6.5). */
+ * Unread are messages by others after those that were there at last_read, not silent, no
+ * replies in threads, not deleted; of what was before he joined, or was cut off, nothing
+ * (api.md §6.5). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
