@@ -70,12 +70,6 @@ bind(struct compiler *c, struct val v)
 	return filter_param(c->params, v);
 }
 
-static int
-bind_json(struct compiler *c, const json_t *value)
-{
-	return bind(c, V_TEXT(jr_dump(c->arena, value)));
-}
-
 /* ---- values ---------------------------------------------------------------------- */
 
 static bool
@@ -354,9 +348,12 @@ static void
 append_json(struct compiler *c, const char *column, const char *op, struct str path,
 	const json_t *value)
 {
-	int path_param = bind(c, V_TEXT(path)), value_param = bind_json(c, value);
+	struct json_test t = {
+		.column = column, .op = op, .path = path, .value = jr_dump(c->arena, value)};
 
-	db_json_cmp(c->db, c->sql, column, op, path_param, value_param);
+	t.path_param = bind(c, V_TEXT(path));
+	t.value_param = bind(c, V_TEXT(t.value));
+	db_json_cmp(c->db, c->sql, &t);
 }
 
 static bool

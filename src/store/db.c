@@ -287,10 +287,9 @@ db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e)
 }
 
 void
-db_json_cmp(struct db *db, struct buf *sql, const char *column, const char *op, int path_param,
-	int value_param)
+db_json_cmp(struct db *db, struct buf *sql, const struct json_test *t)
 {
-	db->driver->json_cmp(sql, column, op, path_param, value_param);
+	db->driver->json_cmp(sql, t);
 }
 
 void

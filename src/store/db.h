@@ -243,12 +243,16 @@ bool db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct er
 
 /* ---- dialect, for SQL composed at run time --------------------------------------- */
 
-/* Appends an SQL boolean that compares the value at ${path} (a dotted path of keys, bound
- * at $path_param) of the JSON column ${column} by ${op} with the JSON text bound at
- * $value_param.  ops: "eq" "gt" "gte" "lt" "lte" "contains" "exists"; values of different
- * types never compare as true. */
-void db_json_cmp(struct db *db, struct buf *sql, const char *column, const char *op,
-	int path_param, int value_param);
+/* A comparison of a value inside a JSON column: by ${op} (store/json_cmp.h has the list, and
+ * what they mean), at the dotted path of keys bound at $path_param, with the JSON text bound at
+ * $value_param.  Both texts are borrowed during the call. */
+struct json_test {
+	const char *column, *op;
+	struct str path, value;
+	int path_param, value_param;
+};
+/* Appends it as an SQL boolean. */
+void db_json_cmp(struct db *db, struct buf *sql, const struct json_test *t);
 
 /* Appends ORDER BY keys for the value under the key (one, bound at $key_param) of a JSON
  * column: ascending nothing comes first, then numbers (true is 1), then texts by their bytes.

@@ -371,32 +371,6 @@ pg_row_null(struct rows *rows, int col)
 	return PQgetisnull(r->res, r->at, col) != 0;
 }
 
-static void
-pg_json_cmp(
-	struct buf *sql, const char *column, const char *op, int path_param, int value_param)
-{
-	buf_printf(
-		sql, "fan_json_cmp(%s, $%d, '%s', $%d)", column, path_param, op, value_param);
-}
-
-/* As SQLite sorts what ->> gives: by kind, then numbers as such, then text. */
-static void
-pg_json_order(struct buf *sql, const char *column, int key_param, bool descending)
-{
-	const char *turn = descending ? "DESC NULLS LAST" : "ASC NULLS FIRST";
-	char value[128], kind[160];
-
-	snprintf(value, sizeof(value), "%s ->> CAST($%d AS TEXT)", column, key_param);
-	snprintf(kind, sizeof(kind), "json_typeof(%s -> CAST($%d AS TEXT))", column, key_param);
-	buf_printf(sql,
-		"CASE %s WHEN 'number' THEN 1 WHEN 'boolean' THEN 1 WHEN 'string' THEN 2 "
-		"WHEN 'array' THEN 2 WHEN 'object' THEN 2 END %s, "
-		"CASE %s WHEN 'number' THEN CAST(%s AS NUMERIC) "
-		"WHEN 'boolean' THEN CAST(CAST(CAST(%s AS BOOLEAN) AS INT) AS NUMERIC) END %s, "
-		"CASE WHEN %s NOT IN ('number', 'boolean') THEN %s END COLLATE \"C\" %s",
-		kind, turn, kind, value, value, turn, kind, value, turn);
-}
-
 /* A sub-query that cannot be merged is run row by row. */
 static void
 pg_probe(struct buf *sql, const char *table, const char *alias, const char *on)

@@ -351,11 +351,10 @@ sqlite_json_order(struct buf *sql, const char *column, int key_param, bool desce
 }
 
 static void
-sqlite_json_cmp(
-	struct buf *sql, const char *column, const char *op, int path_param, int value_param)
+sqlite_json_cmp(struct buf *sql, const struct json_test *t)
 {
-	buf_printf(
-		sql, "fan_json_cmp(%s, $%d, '%s', $%d)", column, path_param, op, value_param);
+	buf_printf(sql, "fan_json_cmp(%s, $%d, '%s', $%d)", t->column, t->path_param, t->op,
+		t->value_param);
 }
 
 /* SQLite takes CROSS JOIN for an order. */

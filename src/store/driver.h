@@ -36,8 +36,7 @@ struct driver {
 	double (*row_real)(struct rows *r, int col);
 	struct str (*row_str)(struct rows *r, int col);
 	bool (*row_null)(struct rows *r, int col);
-	void (*json_cmp)(struct buf *sql, const char *column, const char *op, int path_param,
-		int value_param);
+	void (*json_cmp)(struct buf *sql, const struct json_test *t);
 	void (*json_order)(struct buf *sql, const char *column, int key_param, bool descending);
 	void (*probe)(struct buf *sql, const char *table, const char *alias, const char *on);
 };

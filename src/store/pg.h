@@ -124,6 +124,12 @@ double pg_cell_real(const PGresult *res, int row, int col);
 /* Whether the cells above can read columns of this type. */
 bool pg_type_is_known(Oid type);
 
+/* ---- pg_json.c ----------------------------------------------------------------------- */
+
+/* See db_json_cmp(), db_json_order(). */
+void pg_json_cmp(struct buf *sql, const struct json_test *t);
+void pg_json_order(struct buf *sql, const char *column, int key_param, bool descending);
+
 /* ---- pg_migrate.c ------------------------------------------------------------------- */
 
 /* Appends schema step ${version} (1 … sql_nsteps) in PostgreSQL's words; nothing when it is not

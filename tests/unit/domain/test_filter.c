@@ -104,7 +104,7 @@ texts(void **state)
 		{"{\"$or\":[{\"id\":\"a\"},{\"n\":1,\"name\":\"y\"}]}",
 			"(u.id = $1 OR (u.n = $2 AND u.name = $3))"},
 		{"{\"$nor\":[{\"id\":\"a\"},{}]}", "((u.id = $1 OR 1=1) IS NOT TRUE)"},
-		{"{\"age'; --\":5}", "fan_json_cmp(u.custom, $1, 'eq', $2)"},
+		{"{\"age'; --.x\":5}", "fan_json_cmp(u.custom, $1, 'eq', $2)"},
 		{"{\"teams\":{\"$in\":[\"a\"]}}", "fan_json_cmp(u.teams, $1, 'any', $2)"},
 		{"{\"roles\":{\"$in\":[\"a\",\"b\"]}}",
 			"EXISTS (SELECT 1 FROM members m WHERE m.channel = u.uid AND m.role IN "
@@ -127,6 +127,21 @@ texts(void **state)
 		assert_non_null(sql);
 		assert_string_equal(cases[i].sql, sql);
 	}
+}
+
+/* A key of custom data is a parameter, whatever it looks like (I-27). */
+static void
+keys_are_parameters(void **state)
+{
+	struct err e;
+	const char *sql = compile(*state, &schema, "{\"age'; --\":5}", &e);
+
+	assert_string_equal(sql,
+		getenv("FANFARE_TEST_PG") == NULL
+			? "fan_json_cmp(u.custom, $1, 'eq', $2)"
+			: "CASE json_typeof(u.custom -> CAST($1 AS TEXT)) WHEN 'number' THEN "
+			  "CAST(u.custom ->> CAST($1 AS TEXT) AS NUMERIC) = "
+			  "(SELECT CAST(CAST($2 AS JSON) #>> '{}' AS NUMERIC)) ELSE false END");
 }
 
 static void
@@ -365,6 +380,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts),
+		cmocka_unit_test(keys_are_parameters),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(custom_refusals),
 		cmocka_unit_test(bounds),
