@@ -188,6 +188,7 @@ prepare(struct sqlite_db *d, enum sql_id id, struct args args, const struct bulk
 	const struct sql_text *text = &sql_table[id];
 	int rc;
 
+	*out = NULL;
 	if (d->stmts[id] == NULL) {
 		rc = sqlite3_prepare_v3(
 			d->h, text->sqlite, -1, SQLITE_PREPARE_PERSISTENT, &d->stmts[id], NULL);

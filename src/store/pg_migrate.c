@@ -70,7 +70,7 @@ check_server(struct pg_db *d, struct err *e)
 static bool
 version_get(struct pg_db *d, int *version, struct err *e)
 {
-	int others;
+	int others = 0;
 
 	*version = 0;
 	if (!get_int(d,
