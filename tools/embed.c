@@ -9,7 +9,10 @@
  * Rewritten per engine: "@rows(a BIGINT, b TEXT)" (bulk input), "@probe(users u ON …)" and
  * "@left_probe(…)" (joins of such rows with what an index finds), "@in(SELECT …)" (keys that
  * drive the look-up, whatever PostgreSQL knows of the table), "@skip_locked" (claims), and for
- * SQLite "$1" → "?1", since SQLite numbers $n by first appearance. */
+ * SQLite "$1" → "?1", since SQLite numbers $n by first appearance, and "INSERT" → "INSERT OR
+ * FAIL": whoever fails rolls back to where his transaction began, or his savepoint, so the
+ * statement need not be undone by itself, for which SQLite would keep the old state of each
+ * page that it changes in memory. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -236,6 +239,9 @@ translate(const char *sql, enum engine engine)
 			if (out.n > 0 && out.p[out.n - 1] != ' ')
 				adds(&out, " ");
 			s++;
+		} else if (strncmp(s, "INSERT INTO ", 12) == 0) {
+			adds(&out, engine == SQLITE ? "INSERT OR FAIL INTO " : "INSERT INTO ");
+			s += 12;
 		} else if (strncmp(s, "@rows(", 6) == 0) {
 			s = expand_rows(s + 6, engine, params + 1, &out);
 		} else if (strncmp(s, "@probe(", 7) == 0) {

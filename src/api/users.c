@@ -11,14 +11,14 @@
 #include "domain/device.h"
 #include "domain/unread.h"
 #include "domain/user.h"
+#include "store/db.h"
 
 #define QUERY_DEFAULT    30
 #define QUERY_MAX        100
 #define QUERY_OFFSET_MAX 1000
 #define IMPORT_BODY_MAX  (16 * KIB * KIB)
 #define IMPORT_LINE_MAX  (64 * KIB)
-#define IMPORT_TOLD_MAX  100  /* failed lines listed in the answer */
-#define IMPORT_SLICE     5000 /* users of one transaction */
+#define IMPORT_TOLD_MAX  100 /* failed lines listed in the answer */
 
 static bool
 nests_custom(const struct req *r)
@@ -333,7 +333,7 @@ struct import {
 	struct arena users_arena;
 	struct arena line_arena; /* emptied line by line: trees are ten times the text */
 	struct user *users;      /* of the slice at hand */
-	size_t n;
+	size_t n, slice;
 	size_t nstored;
 	struct bad_line bad[IMPORT_TOLD_MAX];
 	size_t nbad;
@@ -352,11 +352,11 @@ static void
 begin_slice(struct import *im)
 {
 	arena_reset(&im->users_arena);
-	im->users = arena_array(&im->users_arena, IMPORT_SLICE, sizeof(*im->users));
+	im->users = arena_array(&im->users_arena, im->slice, sizeof(*im->users));
 	im->n = 0;
 }
 
-/* Many small transactions instead of a large one: others get their turn in between. */
+/* Several transactions instead of a large one: others get their turn in between. */
 static bool
 store_slice(struct req *r, struct import *im, struct err *e)
 {
@@ -409,6 +409,7 @@ import(struct req *r, struct err *e)
 	arena_init(&im->users_arena, 256 * KIB, SIZE_MAX);
 	arena_init(&im->line_arena, 64 * KIB, SIZE_MAX);
 	arena_defer(r->arena, finish_import, im);
+	im->slice = db_slice_rows(r->db);
 	begin_slice(im);
 	for (size_t at = 0; at < text.n; no++) {
 		size_t end = str_find(text, '\n', at);
@@ -416,7 +417,7 @@ import(struct req *r, struct err *e)
 
 		if (!is_blank(line))
 			import_line(r, im, no, line);
-		if (im->n == IMPORT_SLICE && !store_slice(r, im, e))
+		if (im->n == im->slice && !store_slice(r, im, e))
 			return false;
 		at = end + 1;
 	}

@@ -178,7 +178,8 @@ user_upsert(struct db *db, struct arena *a, struct user *users, size_t n, struct
 {
 	struct upsert up = {a, users, n};
 
-	return n == 0 || db_write(db, upsert_in, &up, e);
+	return n == 0 ||
+	       (n > USER_UPSERT_MAX ? db_write_long : db_write)(db, upsert_in, &up, e);
 }
 
 /* ---- partial update -------------------------------------------------------------- */

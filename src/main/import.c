@@ -22,7 +22,7 @@
 #include "main/text.h"
 #include "net/client.h"
 
-#define CHUNK_MAX    ((size_t)1 << 20)
+#define CHUNK_MAX    ((size_t)4 << 20)
 #define IN_FLIGHT    2
 #define LISTED_MAX   10 /* failed lines shown */
 #define ATTEMPTS_MAX 10

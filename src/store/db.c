@@ -108,6 +108,21 @@ db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 }
 
 bool
+db_write_long(struct db *db, tx_fn fn, void *arg, struct err *e)
+{
+	if (!db->driver->write_long(db, fn, arg, e))
+		return false;
+	db->has_written = true;
+	return true;
+}
+
+size_t
+db_slice_rows(const struct db *db)
+{
+	return db->driver->slice_rows;
+}
+
+bool
 db_take_written(struct db *db)
 {
 	bool written = db->has_written;

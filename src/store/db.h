@@ -154,6 +154,12 @@ bool db_read(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
  * on.  Fails: what fn fails with, STORE, UNCERTAIN. */
 bool db_write(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
 
+/* The same for a transaction of thousands of rows.  On SQLite it has a commit of its own and
+ * takes turns with those of clients, instead of sharing one with them. */
+bool db_write_long(struct db *db, tx_fn fn, void *arg, struct err *e) MUST_USE;
+/* Into how many rows such work is cut: others get their turn within a fraction of a second. */
+size_t db_slice_rows(const struct db *db);
+
 /* Whether a db_write has committed since the last call: a failure that follows it, of reading
  * for the answer, must not be told as if nothing were done. */
 bool db_take_written(struct db *db);

@@ -620,6 +620,7 @@ pg_store_open(struct store **out, const char *url, const struct store_opts *opts
 
 const struct driver driver_pg = {
 	.exclusive = false,
+	.slice_rows = 5000,
 	.store_open = pg_store_open,
 	.store_close = pg_store_close,
 	.open = pg_open,
@@ -627,6 +628,7 @@ const struct driver driver_pg = {
 	.set_deadline = pg_set_deadline,
 	.read = pg_read,
 	.write = pg_write,
+	.write_long = pg_write,
 	.write_beside = pg_write_beside,
 	.attempt = pg_attempt,
 	.lock = pg_lock,

@@ -42,6 +42,10 @@
  * became faster. */
 #define CHECKPOINT_PAGES 1000
 
+/* Ids that come in no order touch nearly every page of their directory, in a slice of 5,000 as
+ * in one of 30,000: at a million UUIDs 7 KB were written for each user, and are 2 now. */
+#define SLICE_ROWS 32768
+
 struct sqlite_store {
 	struct store base;
 	char *path;
@@ -404,7 +408,7 @@ sqlite_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 }
 
 static bool
-sqlite_write_beside(struct db *db, tx_fn fn, void *arg, struct err *e)
+sqlite_write_long(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
 	return write_in_turn(db, WRITER_LONG, fn, arg, e);
 }
@@ -588,6 +592,7 @@ err:
 
 const struct driver driver_sqlite = {
 	.exclusive = true,
+	.slice_rows = SLICE_ROWS,
 	.store_open = sqlite_store_open,
 	.store_close = sqlite_store_close,
 	.open = sqlite_open,
@@ -595,7 +600,8 @@ const struct driver driver_sqlite = {
 	.set_deadline = sqlite_set_deadline,
 	.read = sqlite_read,
 	.write = sqlite_write,
-	.write_beside = sqlite_write_beside,
+	.write_long = sqlite_write_long,
+	.write_beside = sqlite_write_long,
 	.attempt = sqlite_attempt,
 	.exec = sqlite_exec,
 	.query = sqlite_query,

@@ -7,6 +7,7 @@
 
 struct driver {
 	bool exclusive; /* see store_is_exclusive() */
+	size_t slice_rows;
 	bool (*store_open)(struct store **out, const char *url, const struct store_opts *opts,
 		struct err *e);
 	void (*store_close)(struct store *s);
@@ -15,6 +16,7 @@ struct driver {
 	void (*set_deadline)(struct db *db, int64_t mono_us);
 	bool (*read)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*write)(struct db *db, tx_fn fn, void *arg, struct err *e);
+	bool (*write_long)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*write_beside)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	bool (*attempt)(struct db *db, tx_fn fn, void *arg, struct err *e);
 	/* NULL: no lock, the clock of this machine. */

@@ -87,7 +87,7 @@ rows_of_all_types(void **state)
 
 	(void)state;
 	becomes(sql, SQLITE,
-		"INSERT INTO t SELECT ?2, r.a FROM "
+		"INSERT OR FAIL INTO t SELECT ?2, r.a FROM "
 		"(SELECT ord, c0 AS a, c1 AS b, c2 AS c, b3 AS d FROM bulk) AS r WHERE ?1");
 	/* The arrays come behind the parameters. */
 	becomes(sql, PG,
