@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "domain/form.h"
 #include "domain/unread.h"
+#include "domain/user.h"
 #include "engine/dispatch.h"
 
 /* ---- posting --------------------------------------------------------------------------- */
@@ -191,6 +192,15 @@ post_absent(struct telling *t, const struct event_tale *tale, const struct event
 	}
 }
 
+/* Deleted or deactivated: he could not connect now. */
+static bool
+has_to_go(const struct chat_people *people, int64_t uid)
+{
+	const struct user *u = chat_people_find(people, uid);
+
+	return u != NULL && (u->deleted_at != NO_TIME || u->deactivated_at != NO_TIME);
+}
+
 static void
 post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	struct event_things *things, const struct audience *a, const struct chat_people *people)
@@ -218,6 +228,8 @@ post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	/* Who is gone does not hear what is said from now on. */
 	if (ev->kind == EVENT_CHANNEL_DELETED)
 		live_order(l, HUB_UNWATCH, 0, ev->channel);
+	if (ev->kind == EVENT_USER_UPDATED && has_to_go(people, ev->uid))
+		live_order(l, HUB_END, ev->uid, 0);
 	if (ev->kind == EVENT_MEMBER_REMOVED && ev->uid != things->state.channel.creator)
 		live_order(l, HUB_UNWATCH, ev->uid, ev->channel);
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jr.h"
+#include "domain/event.h"
 #include "domain/user.h"
 #include "domain/user_impl.h"
 #include "store/db.h"
@@ -23,6 +24,7 @@ struct connecting {
 	struct str id;
 	json_t *said; /* what he may say, without his id */
 	struct user *out;
+	bool tells; /* he became another: his other clients have to hear of it */
 };
 
 static json_t *
@@ -85,7 +87,7 @@ make(struct db *w, const struct connecting *c, int64_t uid, int64_t now, struct 
 }
 
 static bool
-change(struct db *w, const struct connecting *c, const struct user *before, int64_t now,
+change(struct db *w, struct connecting *c, const struct user *before, int64_t now,
 	struct err *e)
 {
 	struct user *u = c->out;
@@ -99,6 +101,7 @@ change(struct db *w, const struct connecting *c, const struct user *before, int6
 		return true;
 	}
 	u->updated_at = now;
+	c->tells = true;
 	return user_unique_mode(w, &unique, e) &&
 	       user_unique_claim(w, c->a, unique, &u, 1, e) &&
 	       user_put(w, c->a, SQL_USER_REPLACE, &u, 1, now, e);
@@ -117,9 +120,11 @@ connect_in(struct db *w, void *arg, struct err *e)
 	struct connecting *c = arg;
 	int64_t now = clock_now_us();
 	struct user_numbers num;
+	struct event told;
 	struct user before;
 	bool is_new;
 
+	c->tells = false;
 	if (!user_number(w, c->a, &c->id, 1, true, &num, e))
 		return false;
 	is_new = num.uids[0] >= num.first_new;
@@ -130,8 +135,10 @@ connect_in(struct db *w, void *arg, struct err *e)
 	if (!(is_new ? make(w, c, num.uids[0], now, e) : change(w, c, &before, now, e)))
 		return false;
 	c->out->last_active = now;
-	return db_exec(
-		w, SQL_USER_SEEN, ARGS(V_INT(c->out->uid), V_INT(now)), NO_BULK, NULL, e);
+	if (!db_exec(w, SQL_USER_SEEN, ARGS(V_INT(c->out->uid), V_INT(now)), NO_BULK, NULL, e))
+		return false;
+	told = (struct event){.kind = EVENT_USER_UPDATED, .at = now, .uid = c->out->uid};
+	return !c->tells || event_add(w, &told, 1, e);
 }
 
 /* Whether nothing is to be written; *out is the user then. */
@@ -163,7 +170,7 @@ bool
 user_connect(struct db *db, struct arena *a, struct str id, const json_t *details,
 	struct user *out, struct err *e)
 {
-	struct connecting c = {a, id, sayable(a, details), out};
+	struct connecting c = {a, id, sayable(a, details), out, false};
 	bool done;
 
 	return is_up_to_date(db, &c, &done, e) && (done || db_write(db, connect_in, &c, e));

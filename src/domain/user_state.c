@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/jscan.h"
 #include "base/jw.h"
+#include "domain/event.h"
 #include "domain/task.h"
 #include "domain/user.h"
 #include "domain/user_impl.h"
@@ -165,6 +166,18 @@ deactivated_at(const struct user *u)
 	return u->deactivated_at;
 }
 
+/* His clients have to hear of it, on all processes: they are hung up upon. */
+static bool
+tell(struct db *w, const struct change *c, struct err *e)
+{
+	struct event *events = arena_array(c->a, c->n + 1, sizeof(*events));
+
+	for (size_t i = 0; i < c->n; i++)
+		events[i] = (struct event){
+			.kind = EVENT_USER_UPDATED, .at = c->now, .uid = c->uids[i]};
+	return event_add(w, events, c->n, e);
+}
+
 /* ---- deletion ------------------------------------------------------------------------ */
 
 /* The uid of the new owner; 0: there is none to be. */
@@ -207,7 +220,7 @@ delete_in(struct db *w, void *arg, struct err *e)
 	if (d->user != PURGE_HIDE && (!mark(w, c, SQL_USER_FORGET, NO_ARGS, e) ||
 					     !mark(w, c, SQL_DEVICE_FORGET, NO_ARGS, e)))
 		return false;
-	return leave(w, c, &p, deleted_at, e);
+	return leave(w, c, &p, deleted_at, e) && tell(w, c, e);
 }
 
 bool
@@ -274,7 +287,7 @@ deactivate_in(struct db *w, void *arg, struct err *e)
 	struct purge p = purge_of(c->belongings, PURGE_HIDE);
 
 	return load_live(w, c, e) && mark(w, c, SQL_USER_DEACTIVATE, ARGS(V_INT(c->now)), e) &&
-	       leave(w, c, &p, deactivated_at, e);
+	       leave(w, c, &p, deactivated_at, e) && tell(w, c, e);
 }
 
 bool

@@ -252,6 +252,26 @@ describe('staying connected', () => {
 		assert.ok(Date.now() >= exp * 1000 && Date.now() < exp * 1000 + seconds(1.5));
 		socket.close();
 	});
+	test('who is deactivated or deleted is hung up upon, and does not come back', async () => {
+		await makeUsers(api, ['dan', 'del']);
+		for (const [id, go, code] of [['dan', () => js.deactivateUser('dan'), 17],
+			['del', () => js.deleteUser('del'), 16]]) {
+			const sockets = await Promise.all([1, 2].map(() => Socket.join(server, id)));
+			await go();
+			for (const socket of sockets)
+				assert.equal(await socket.closeCode(), 1008);
+			assert.equal((await Socket.refused(server, { json: { user_id: id }, token: tokenOf(id) })).code, code);
+		}
+		(await Socket.join(server, 'bob')).close();
+	});
+	test('what one client says of its user, his other ones hear', async () => {
+		await makeUsers(api, ['twin']);
+		const client = await connectClient(server, 'twin');
+		const heard = event(client, 'user.updated');
+		(await Socket.join(server, 'twin', { json: { user_id: 'twin', user_details: { name: 'Two' } } })).close();
+		assert.equal((await heard).user.name, 'Two');
+		await client.disconnectUser();
+	});
 	test('50 connections of a user', async () => {
 		await makeUsers(api, ['many']);
 		const sockets = await Promise.all(Array.from({ length: 50 }, () => Socket.join(server, 'many')));
