@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "api/auth.h"
+#include "api/cors.h"
 #include "api/limit.h"
 #include "api/realtime.h"
 #include "api/routes.h"
@@ -397,9 +398,13 @@ req_admit(void *arg, unsigned thread, const struct http_in *in, struct arena *ar
 	struct err e = {0};
 	size_t no;
 
+	if (cors_answer(arena, ctx->origins, in, out))
+		return false;
 	r.route = find_route(&r, &no, out, &e);
-	if (r.route && check_caller(&r, &e))
+	if (r.route && check_caller(&r, &e)) {
+		out->nheaders = 0; /* they are added when it is answered */
 		return true;
+	}
 	look_at_limits(&r, no, &limits);
 	answer_failure(&r, &e, &limits, out);
 	add_limits(arena, out, &limits);
@@ -417,6 +422,8 @@ req_handle(void *arg, unsigned thread, const struct http_in *in, struct arena *a
 	size_t no = 0;
 	bool ok;
 
+	if (cors_answer(arena, ctx->origins, in, out))
+		return;
 	r.route = find_route(&r, &no, out, &e);
 	look_at_limits(&r, no, &limits);
 	ok = r.route && check_caller(&r, &e) &&

@@ -38,6 +38,7 @@ struct ctx {
 	struct settings_live *settings; /* NULL: nobody changed them */
 	struct hub *hub;                /* NULL: nobody can connect */
 	struct str openapi;             /* the description of everything served */
+	struct str origins;             /* of browser apps that may call (api/cors.h) */
 };
 
 /* v1: RFC 3339 times, custom fields flattened.  v2 (paths under /api/v2): integer

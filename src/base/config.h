@@ -18,6 +18,7 @@ struct err;
 	X(store_wait, INT, "30", 0, "seconds to wait at start for a database server")          \
 	X(store_connections, INT, "0", 0, "most connections to PostgreSQL; 0: one a thread")   \
 	X(listen, STR, "127.0.0.1:8080", 0, "address and port to serve on")                    \
+	X(origins, STR, "", 0, "origins of browser apps that may call: https://HOST,… or *")   \
 	X(api_key, STR, "", 1, "API key; when unset the first start makes a pair")             \
 	X(api_secret, STR, "", 1, "API secret that signs tokens; environment or file only")    \
 	X(webhook_allow, STR, "", 0, "private networks a webhook may reach, e.g. 127.0.0.0/8") \

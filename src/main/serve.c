@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/cors.h"
 #include "api/limit.h"
 #include "api/live.h"
 #include "api/openapi.h"
@@ -115,7 +116,7 @@ load_config(struct config *config, int argc, char **argv, struct err *e)
 			"log_level: \"%s\" is none of debug, info, warn, error",
 			config->log_level);
 	log_set_level(level);
-	return true;
+	return cors_check(str_of(config->origins), e);
 }
 
 /* Loads the app's keys through a connection of its own.  A pair made here is printed at
@@ -292,6 +293,7 @@ run(int argc, char **argv)
 		goto err3;
 	openapi = openapi_document();
 	ctx.openapi = buf_view(&openapi);
+	ctx.origins = str_of(config.origins);
 	if (!listen_http(&http, &ctx, &e))
 		goto err4;
 
