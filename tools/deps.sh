@@ -143,6 +143,12 @@ else
 	done
 fi
 
+# One test wants a browser, and is skipped without.
+if [ "$what" = test ] && command -v dpkg-query >/dev/null && ! is_installed chromium; then
+	lacking=chromium
+	install_packages || echo "deps: without Chromium the browser test is skipped" >&2
+fi
+
 if clients_stale; then
 	node_is_good || { echo "deps: node 18 or newer is needed, found $(node --version)" >&2; exit 1; }
 	echo "deps: installing the API clients of the tests"
