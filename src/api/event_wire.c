@@ -1,6 +1,7 @@
 /* event_wire – loading and writing events. */
 #include "api/event_wire.h"
 
+#include "api/poll_wire.h"
 #include "api/req.h"
 #include "api/wire.h"
 #include "base/clock.h"
@@ -42,6 +43,9 @@ static const struct event_tale tales[] = {
 	[EVENT_MEMBER_REMOVED] = {.watchers = {"member.removed", MEMBERSHIP},
 		.absent = {"notification.removed_from_channel", MEMBERSHIP},
 		.absent_is_user = true},
+	[EVENT_VOTE_CAST] = {.watchers = {"poll.vote_casted", PART_VOTE}},
+	[EVENT_VOTE_CHANGED] = {.watchers = {"poll.vote_changed", PART_VOTE}},
+	[EVENT_VOTE_REMOVED] = {.watchers = {"poll.vote_removed", PART_VOTE}},
 	[EVENT_USER_UPDATED] = {.user = {"user.updated", PART_USER}},
 };
 
@@ -177,6 +181,46 @@ load_member(struct req *r, const struct event *ev, struct event_things *t, struc
 	return load_unread(r, ev, t, e);
 }
 
+/* The vote as it is among those of its user, or as it was. */
+static bool
+find_vote(struct req *r, const struct event *ev, struct event_things *t)
+{
+	struct str id = jscan_text(r->arena, jscan_member(ev->extra, STR("vote")));
+	struct poll *p = &t->poll;
+
+	t->vote =
+		(struct poll_vote){.id = id, .poll = p->no, .uid = ev->uid, .cast_at = ev->at};
+	t->vote.option_id = jscan_text(r->arena, jscan_member(ev->extra, STR("option")));
+	t->vote.answer = jscan_text(r->arena, jscan_member(ev->extra, STR("answer")));
+	if (t->vote.option_id.p != NULL)
+		t->vote.option = -1; /* any but an answer's */
+	for (size_t i = 0; i < p->own.n; i++)
+		if (ev->kind != EVENT_VOTE_REMOVED && str_eq(p->own.v[i].id, id))
+			t->vote = p->own.v[i];
+	/* What is told to all shows nobody's own. */
+	p->own.n = 0;
+	return t->vote.option_id.p != NULL || t->vote.answer.p != NULL;
+}
+
+static bool
+load_vote(struct req *r, const struct event *ev, struct chat_people *people,
+	struct event_things *t, bool *found, struct err *e)
+{
+	struct str id = jscan_text(r->arena, jscan_member(ev->extra, STR("poll")));
+
+	if (!(event_tale(ev->kind)->watchers.parts & PART_VOTE))
+		return true;
+	*found = false;
+	if (!poll_get(r->db, r->arena, r->ctx->app, id, ev->uid, &t->poll, e))
+		return e->code == ERR_NOT_FOUND; /* it was deleted meanwhile */
+	*found = t->message.key != 0 && find_vote(r, ev, t);
+	if (!*found)
+		return true;
+	poll_wire_note(people, &t->poll);
+	poll_wire_note_vote(people, &t->poll, &t->vote);
+	return true;
+}
+
 bool
 event_load(struct req *r, const struct event *ev, struct chat_people *people,
 	struct event_things *t, bool *found, struct err *e)
@@ -187,6 +231,8 @@ event_load(struct req *r, const struct event *ev, struct chat_people *people,
 	if (!*found)
 		return true;
 	if (!load_message(r, ev, t, found, e))
+		return false;
+	if (*found && !load_vote(r, ev, people, t, found, e))
 		return false;
 	if (!*found)
 		return true;
@@ -278,6 +324,16 @@ write_unread(struct req *r, const struct event_things *t)
 }
 
 static void
+write_vote(struct req *r, const struct event_things *t, const struct chat_people *people)
+{
+	jw_kstr(&r->w, "message_id", t->message.id);
+	jw_key(&r->w, STR("poll"));
+	poll_wire(r, &t->poll, people);
+	jw_key(&r->w, STR("poll_vote"));
+	poll_wire_vote(r, &t->poll, &t->vote, people);
+}
+
+static void
 write_counts(struct jw *w, const struct unread *u)
 {
 	jw_ki64(w, "total_unread_count", u->messages);
@@ -308,6 +364,8 @@ event_write(struct req *r, const struct event_shape *shape, const struct event *
 		jw_kstr(&r->w, "last_read_message_id", t->message.id);
 	if (shape->parts & PART_UNREAD)
 		write_unread(r, t);
+	if (shape->parts & PART_VOTE)
+		write_vote(r, t, people);
 	if (shape->parts & PART_CLEARED)
 		jw_kbool(&r->w, "clear_history",
 			jscan_member(ev->extra, STR("clear_history")).type == JSCAN_TRUE);

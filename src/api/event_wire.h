@@ -27,6 +27,7 @@ enum event_part {
 	PART_MARK = 32,     /* last_read_message_id */
 	PART_UNREAD = 64,   /* what is unread from where on */
 	PART_CLEARED = 128, /* clear_history */
+	PART_VOTE = 256,    /* poll, poll_vote, message_id */
 };
 
 struct event_shape {
@@ -52,6 +53,8 @@ struct event_things {
 	int64_t unread;          /* messages in the channel */
 	bool is_hard;            /* the message is forgotten */
 	int64_t watchers;        /* −1: not to be told */
+	struct poll poll;        /* no 0: none */
+	struct poll_vote vote;
 };
 
 /* Loads and notes the people.  *found false: it is gone, and there is nothing to tell any more.

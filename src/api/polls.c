@@ -409,7 +409,7 @@ remove_option(struct req *r, struct err *e)
 
 /* The poll must be that of the message, and the voter be able to reach it. */
 static bool
-check_message(struct req *r, int64_t viewer, struct err *e)
+check_message(struct req *r, int64_t viewer, struct poll_carrier *out, struct err *e)
 {
 	struct channel c;
 	struct message m;
@@ -422,6 +422,7 @@ check_message(struct req *r, int64_t viewer, struct err *e)
 	if (r->user_id.p != NULL && (c.frozen || c.disabled))
 		return fail(e, ERR_DENIED, "channel %.*s is %s", STR_ARG(c.cid),
 			c.disabled ? "disabled" : "frozen");
+	*out = (struct poll_carrier){.message = m.key, .channel = c.no};
 	return true;
 }
 
@@ -447,27 +448,29 @@ read_choice(const json_t *body, struct poll_choice *out, struct err *e)
 static bool
 cast_vote(struct req *r, struct err *e)
 {
+	struct poll_carrier carrier;
 	struct poll_choice choice;
 	struct poll_vote vote;
 	int64_t uid;
 	json_t *body;
 
 	return req_body(r, &body, e) && read_choice(body, &choice, e) &&
-	       read_someone(r, body, &uid, e) && check_message(r, uid, e) &&
-	       poll_cast_vote(
-		       r->db, r->arena, r->ctx->app, r->param[1], &choice, uid, &vote, e) &&
+	       read_someone(r, body, &uid, e) && check_message(r, uid, &carrier, e) &&
+	       poll_cast_vote(r->db, r->arena, r->ctx->app, r->param[1], &choice, &carrier, uid,
+		       &vote, e) &&
 	       answer_poll(r, r->param[1], uid, &vote, e);
 }
 
 static bool
 remove_vote(struct req *r, struct err *e)
 {
+	struct poll_carrier carrier;
 	struct poll_vote vote;
 	int64_t uid;
 
-	return chat_viewer(r, NULL, &uid, e) && check_message(r, uid, e) &&
-	       poll_remove_vote(
-		       r->db, r->arena, r->ctx->app, r->param[1], r->param[2], uid, &vote, e) &&
+	return chat_viewer(r, NULL, &uid, e) && check_message(r, uid, &carrier, e) &&
+	       poll_remove_vote(r->db, r->arena, r->ctx->app, r->param[1], r->param[2],
+		       &carrier, uid, &vote, e) &&
 	       answer_poll(r, r->param[1], uid, &vote, e);
 }
 

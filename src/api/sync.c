@@ -192,6 +192,9 @@ shape_of(const struct syncing *s, const struct event *ev)
 {
 	const struct event_tale *tale = event_tale(ev->kind);
 
+	/* How a poll stands is shown by its message. */
+	if (tale->watchers.parts & PART_VOTE)
+		return NULL;
 	if (tale->watchers.type != NULL)
 		return &tale->watchers;
 	return tale->user.type != NULL && ev->uid == s->viewer && s->viewer != 0 ? &tale->user

@@ -170,15 +170,22 @@ struct poll_choice {
 	struct str option_id, answer;
 };
 
-/* An answer replaces the user's earlier one; a vote all his others where the poll enforces
- * unique votes.  The same vote again changes nothing.  Fails: NOT_FOUND (poll, option), INPUT
- * (closed, no answers, too many votes, length), STORE. */
+/* The message in which somebody votes, for those who hear of it. */
+struct poll_carrier {
+	int64_t message, channel; /* key, number */
+};
+
+/* ${in}: NULL: nobody hears of it.  An answer replaces the user's earlier one; a vote all his
+ * others where the poll enforces unique votes.  The same vote again changes nothing.  Fails:
+ * NOT_FOUND (poll, option), INPUT (closed, no answers, too many votes, length), STORE. */
 bool poll_cast_vote(struct db *, struct arena *, const struct app *, struct str id,
-	const struct poll_choice *, int64_t uid, struct poll_vote *out, struct err *e) MUST_USE;
+	const struct poll_choice *, const struct poll_carrier *in, int64_t uid,
+	struct poll_vote *out, struct err *e) MUST_USE;
 /* ${by}: whose vote it must be, 0: anybody's.  *out: as it was.  Fails: NOT_FOUND, DENIED,
  * INPUT (closed), STORE. */
 bool poll_remove_vote(struct db *, struct arena *, const struct app *, struct str id,
-	struct str vote_id, int64_t by, struct poll_vote *out, struct err *e) MUST_USE;
+	struct str vote_id, const struct poll_carrier *in, int64_t by, struct poll_vote *out,
+	struct err *e) MUST_USE;
 /* A page of votes, *p without latest and own ones.  Votes of an anonymous poll cannot be looked
  * for by user.  Fails: NOT_FOUND, INPUT, STORE, TOO_LARGE. */
 bool poll_query_votes(struct db *, struct arena *, const struct app *, struct str id,

@@ -2,7 +2,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/jw.h"
 #include "domain/app.h"
+#include "domain/event.h"
 #include "domain/poll.h"
 #include "domain/poll_impl.h"
 #include "store/db.h"
@@ -58,9 +60,46 @@ struct voting {
 	struct str id; /* of the poll */
 	const struct poll_choice *choice;
 	struct str vote_id;
+	const struct poll_carrier *in;
 	int64_t uid; /* who votes; who removes, or 0 */
 	struct poll_vote *out;
+	enum event_kind *became; /* 0: nothing has changed */
 };
+
+/* A vote that is there is read when it is told; of one that is gone the event says what it was.
+ */
+static struct str
+describe(const struct voting *v)
+{
+	const struct poll_vote *vote = v->out;
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, v->a, 128);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	jw_kstr(&w, "poll", v->id);
+	jw_kstr(&w, "vote", vote->id);
+	if (*v->became == EVENT_VOTE_REMOVED && vote->option_id.p != NULL)
+		jw_kstr(&w, "option", vote->option_id);
+	else if (*v->became == EVENT_VOTE_REMOVED)
+		jw_kstr(&w, "answer", vote->answer);
+	jw_end_obj(&w);
+	return buf_view(&b);
+}
+
+static bool
+tell(struct db *w, const struct voting *v, struct err *e)
+{
+	struct event ev = {.kind = *v->became, .at = clock_now_us(), .uid = v->out->uid};
+
+	if (*v->became == 0 || v->in == NULL)
+		return true;
+	ev.channel = v->in->channel;
+	ev.object = v->in->message;
+	ev.extra = describe(v);
+	return event_add(w, &ev, 1, e);
+}
 
 static bool
 load_open(struct db *w, const struct voting *v, struct poll *p, struct err *e)
@@ -90,6 +129,7 @@ insert(struct db *w, const struct voting *v, const struct poll *p, struct err *e
 	if (!db_take(w, COUNTER_VOTE, 1, &vote->key, e))
 		return false;
 	vote->id = wire_id(v->a, v->app, vote->key);
+	*v->became = EVENT_VOTE_CAST;
 	return db_exec(w, SQL_POLL_VOTE_INSERT,
 		       ARGS(V_INT(vote->key), V_INT(p->no), V_INT(vote->uid),
 			       V_INT(vote->option), V_INT(vote->cast_at), V_TEXT(vote->answer)),
@@ -106,6 +146,7 @@ replace(struct db *w, const struct voting *v, const struct poll *p, const struct
 
 	vote->key = old->key;
 	vote->id = old->id;
+	*v->became = EVENT_VOTE_CHANGED;
 	if (!db_exec(w, SQL_POLL_VOTE_CHANGE,
 		    ARGS(V_INT(vote->key), V_INT(p->no), V_INT(vote->option),
 			    V_INT(vote->cast_at), V_TEXT(vote->answer)),
@@ -200,15 +241,26 @@ cast_in(struct db *w, void *arg, struct err *e)
 	if (!load_open(w, v, &p, e) || !poll_load_own(w, v->a, v->app, &p, 1, v->uid, e))
 		return false;
 	*v->out = (struct poll_vote){.poll = p.no, .uid = v->uid, .cast_at = clock_now_us()};
-	return v->choice->answer.p != NULL ? cast_answer(w, v, &p, e) : cast_vote(w, v, &p, e);
+	*v->became = 0;
+	return (v->choice->answer.p != NULL ? cast_answer(w, v, &p, e)
+					    : cast_vote(w, v, &p, e)) &&
+	       tell(w, v, e);
 }
 
 bool
 poll_cast_vote(struct db *db, struct arena *a, const struct app *app, struct str id,
-	const struct poll_choice *choice, int64_t uid, struct poll_vote *out, struct err *e)
+	const struct poll_choice *choice, const struct poll_carrier *in, int64_t uid,
+	struct poll_vote *out, struct err *e)
 {
-	struct voting v = {
-		.a = a, .app = app, .id = id, .choice = choice, .uid = uid, .out = out};
+	enum event_kind became;
+	struct voting v = {.a = a,
+		.app = app,
+		.id = id,
+		.choice = choice,
+		.in = in,
+		.uid = uid,
+		.out = out,
+		.became = &became};
 
 	return db_write(db, cast_in, &v, e);
 }
@@ -248,15 +300,24 @@ remove_in(struct db *w, void *arg, struct err *e)
 	if (v->uid != 0 && v->uid != v->out->uid)
 		return fail(e, ERR_DENIED, "vote with id %.*s was cast by another user",
 			STR_ARG(v->vote_id));
-	return drop(w, &p, v->out, e);
+	*v->became = EVENT_VOTE_REMOVED;
+	return drop(w, &p, v->out, e) && tell(w, v, e);
 }
 
 bool
 poll_remove_vote(struct db *db, struct arena *a, const struct app *app, struct str id,
-	struct str vote_id, int64_t by, struct poll_vote *out, struct err *e)
+	struct str vote_id, const struct poll_carrier *in, int64_t by, struct poll_vote *out,
+	struct err *e)
 {
-	struct voting v = {
-		.a = a, .app = app, .id = id, .vote_id = vote_id, .uid = by, .out = out};
+	enum event_kind became;
+	struct voting v = {.a = a,
+		.app = app,
+		.id = id,
+		.vote_id = vote_id,
+		.in = in,
+		.uid = by,
+		.out = out,
+		.became = &became};
 
 	return db_write(db, remove_in, &v, e);
 }

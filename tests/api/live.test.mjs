@@ -123,6 +123,66 @@ describe('reading', () => {
 	});
 });
 
+describe('polls', () => {
+	test('votes are told to who watches the channel of the message', async () => {
+		await make('v1', ['ann', 'bob']);
+		const [ann, bob] = [await ear('ann'), await ear('bob')];
+		await watching(ann, 'v1');
+		const { poll } = await js.createPoll({ name: 'Lunch?', user_id: 'ann', allow_answers: true,
+			enforce_unique_vote: true, options: [{ text: 'yes' }, { text: 'no' }] });
+		const [yes, no] = poll.options.map(({ id }) => id);
+		const { message } = await js.channel('messaging', 'v1').sendMessage(
+			{ poll_id: poll.id, user_id: 'ann' });
+		await ann.hears('message.new');
+		await bob.hears('notification.message_new');
+		bob.client.polls.registerSubscriptions();
+		await watching(bob, 'v1');
+		const known = bob.client.polls.fromState(poll.id);
+		const { vote } = await known.castVote(yes, message.id);
+		for (const who of [ann, bob]) {
+			const event = await who.hears('poll.vote_casted');
+			assert.deepEqual([event.cid, event.message_id, event.poll.vote_count,
+				event.poll_vote.id, event.poll_vote.option_id, event.poll_vote.user_id, event.poll.own_votes],
+			['messaging:v1', message.id, 1, vote.id, yes, 'bob', []]);
+		}
+		assert.equal(known.data.vote_counts_by_option[yes], 1);
+		assert.ok(known.data.ownVotesByOptionId[yes]);
+		/* The same again is no news. */
+		await bob.client.castPollVote(message.id, poll.id, { option_id: yes });
+		await bob.client.castPollVote(message.id, poll.id, { option_id: no });
+		assert.deepEqual((await ann.hears('poll.vote_changed')).poll.vote_counts_by_option, { [no]: 1 });
+		await bob.hears('poll.vote_changed');
+		assert.deepEqual(Object.keys(known.data.ownVotesByOptionId), [no]);
+		await known.addAnswer('Perhaps', message.id);
+		assert.equal((await ann.hears('poll.vote_casted')).poll_vote.answer_text, 'Perhaps');
+		await bob.hears('poll.vote_casted');
+		assert.equal(known.data.ownAnswer.answer_text, 'Perhaps');
+		for (const mine of [known.data.ownVotesByOptionId[no], known.data.ownAnswer]) {
+			await known.removeVote(mine.id, message.id);
+			const event = await ann.hears('poll.vote_removed');
+			assert.deepEqual([event.poll_vote.id, event.poll_vote.option_id, event.poll_vote.answer_text],
+				[mine.id, mine.option_id, mine.answer_text]);
+			await bob.hears('poll.vote_removed');
+		}
+		assert.deepEqual([known.data.vote_count, known.data.ownVotesByOptionId, known.data.ownAnswer],
+			[0, {}, undefined]);
+	});
+	test('of anonymous polls without a name', async () => {
+		await make('v2', ['ann', 'bob']);
+		const ann = await ear('ann');
+		await watching(ann, 'v2');
+		const { poll } = await js.createPoll({ name: 'Secret', user_id: 'ann',
+			voting_visibility: 'anonymous', options: [{ text: 'yes' }] });
+		const { message } = await js.channel('messaging', 'v2').sendMessage(
+			{ poll_id: poll.id, user_id: 'ann' });
+		await ann.hears('message.new');
+		await js.castPollVote(message.id, poll.id, { option_id: poll.options[0].id }, 'bob');
+		const event = await ann.hears('poll.vote_casted');
+		assert.equal(event.poll.vote_count, 1);
+		assert.doesNotMatch(JSON.stringify(event), /bob/);
+	});
+});
+
 describe('channels', () => {
 	test('hide, show, change, cut off, delete', async () => {
 		await make('c1', ['ann', 'bob', 'carl']);

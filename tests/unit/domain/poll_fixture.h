@@ -51,7 +51,7 @@ try_vote(struct fixture *f, const char *poll, const char *option, int64_t uid,
 {
 	struct poll_choice choice = {.option_id = str_of(option)};
 
-	return poll_cast_vote(f->db, &f->arena, &app, str_of(poll), &choice, uid, out, e);
+	return poll_cast_vote(f->db, &f->arena, &app, str_of(poll), &choice, NULL, uid, out, e);
 }
 
 static inline struct poll_vote
@@ -70,7 +70,7 @@ try_answer(struct fixture *f, const char *poll, const char *text, int64_t uid,
 {
 	struct poll_choice choice = {.answer = str_of(text)};
 
-	return poll_cast_vote(f->db, &f->arena, &app, str_of(poll), &choice, uid, out, e);
+	return poll_cast_vote(f->db, &f->arena, &app, str_of(poll), &choice, NULL, uid, out, e);
 }
 
 static inline struct poll_vote

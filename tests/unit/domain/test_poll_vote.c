@@ -137,7 +137,8 @@ votes_are_refused(void **state)
 	update(f, "p", &d, false);
 	must_fail(try_vote(f, "p", "a", w.carl, &v, &e), &e, ERR_INPUT, "closed");
 	must_fail(try_answer(f, "p", "x", w.carl, &v, &e), &e, ERR_INPUT, "closed");
-	must_fail(poll_remove_vote(f->db, &f->arena, &app, STR("p"), mine.id, w.bob, &v, &e),
+	must_fail(poll_remove_vote(
+			  f->db, &f->arena, &app, STR("p"), mine.id, NULL, w.bob, &v, &e),
 		&e, ERR_INPUT, "closed");
 	recount(f, "p");
 }
@@ -162,7 +163,7 @@ votes_are_taken_back(void **state)
 	b = vote(f, "p", "b", w.bob);
 	text = answer(f, "p", "hm", w.bob);
 #define REMOVE(poll, id, by) \
-	poll_remove_vote(f->db, &f->arena, &app, STR(poll), id, by, &out, &e)
+	poll_remove_vote(f->db, &f->arena, &app, STR(poll), id, NULL, by, &out, &e)
 	must_fail(REMOVE("p", a.id, w.carl), &e, ERR_DENIED, "cast by another user");
 	must_fail(REMOVE("other", a.id, w.bob), &e, ERR_NOT_FOUND, "doesn't exist in poll");
 	must_fail(REMOVE("p", STR("x"), w.bob), &e, ERR_NOT_FOUND, "vote with id x");
@@ -292,8 +293,8 @@ counts_are_exact(void **state)
 		} else if (what < 12) {
 			ok = try_answer(f, "p", "hm", uid, &v, &e);
 		} else if (what < 16 && p.own.n > 0) {
-			ok = poll_remove_vote(
-				f->db, &f->arena, &app, STR("p"), p.own.v[0].id, uid, &v, &e);
+			ok = poll_remove_vote(f->db, &f->arena, &app, STR("p"), p.own.v[0].id,
+				NULL, uid, &v, &e);
 		} else if (what == 17) {
 			ok = poll_remove_option(
 				f->db, &f->arena, STR("p"), str_of(option), 0, &e);
