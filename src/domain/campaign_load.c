@@ -53,17 +53,20 @@ from_row(struct rows *r, struct arena *a, struct campaign *c)
 	};
 }
 
+/* What the query is given must be there for as long as its rows are read. */
 static bool
 query_of_all(
 	struct db *db, const struct loading *l, enum sql_id sql, struct rows *r, struct err *e)
 {
 	int64_t *nos = arena_array(l->a, l->n, sizeof(*nos));
-	struct col cols[] = {COL_INTS(nos)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), l->n};
+	struct col *col = arena_alloc(l->a, sizeof(*col));
+	struct bulk *bulk = arena_alloc(l->a, sizeof(*bulk));
 
 	for (size_t i = 0; i < l->n; i++)
 		nos[i] = l->v[i].no;
-	return db_query(db, sql, NO_ARGS, &bulk, r, e);
+	*col = COL_INTS(nos);
+	*bulk = (struct bulk){col, 1, l->n};
+	return db_query(db, sql, NO_ARGS, bulk, r, e);
 }
 
 static bool
