@@ -303,6 +303,8 @@ write_capabilities(struct req *r, const struct chat_state *s)
 		{"send-message", open},
 		{"send-poll", open && polls},
 		{"send-reply", open && channel_type_flag(s->type, "replies")},
+		{"send-custom-events", channel_type_flag(s->type, "custom_events")},
+		{"typing-events", channel_type_flag(s->type, "typing_events")},
 		{"update-own-message", open},
 		{"update-channel", chat_is_moderator(&s->me, c)},
 		{"update-channel-members", chat_is_moderator(&s->me, c)},

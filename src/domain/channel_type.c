@@ -21,7 +21,7 @@ static const struct str built_in[] = {STR_INIT("messaging"), STR_INIT("team"),
 
 /* What the program can do is on, everything else off, so that clients do not offer it. */
 const struct channel_type_field channel_type_fields[] = {
-	{"typing_events", TYPE_FLAG, "false", true, 0, NULL},
+	{"typing_events", TYPE_FLAG, "true", true, 0, NULL},
 	{"read_events", TYPE_FLAG, "true", true, 0, NULL},
 	{"connect_events", TYPE_FLAG, "false", true, 0, NULL},
 	{"delivery_events", TYPE_FLAG, "true", true, 0, NULL},
@@ -32,7 +32,7 @@ const struct channel_type_field channel_type_fields[] = {
 	{"mutes", TYPE_FLAG, "false", true, 0, NULL},
 	{"uploads", TYPE_FLAG, "false", true, 0, NULL},
 	{"url_enrichment", TYPE_FLAG, "false", true, 0, NULL},
-	{"custom_events", TYPE_FLAG, "false", true, 0, NULL},
+	{"custom_events", TYPE_FLAG, "true", true, 0, NULL},
 	{"push_notifications", TYPE_FLAG, "true", true, 0, NULL},
 	{"reminders", TYPE_FLAG, "false", true, 0, NULL},
 	{"mark_messages_pending", TYPE_FLAG, "false", true, 0, NULL},

@@ -17,6 +17,7 @@
 #include "api/realtime.h"
 #include "api/req.h"
 #include "api/routes.h"
+#include "api/signals.h"
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/err.h"
@@ -230,6 +231,7 @@ start_engine(struct ctx *ctx, struct live **live, struct err *e)
 {
 	struct dispatch_sink sink;
 
+	store_hear(ctx->store, signals_hear, ctx->hub);
 	if (!engine_start(&ctx->engine, ctx->store, ctx->config, e))
 		return false;
 	*live = live_new(ctx, ctx->hub);

@@ -73,6 +73,20 @@ store_wake(struct store *s, enum store_word word)
 		s->driver->wake(s, word);
 }
 
+void
+store_hear(struct store *s, store_said_fn on_said, void *arg)
+{
+	if (s->driver->hear != NULL)
+		s->driver->hear(s, on_said, arg);
+}
+
+void
+store_say(struct store *s, struct str text)
+{
+	if (s->driver->say != NULL && text.n <= STORE_SAID_MAX)
+		s->driver->say(s, text);
+}
+
 bool
 db_open(struct db **out, struct store *s, struct err *e)
 {

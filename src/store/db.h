@@ -131,6 +131,14 @@ void store_unlisten(struct store *s);
  */
 void store_wake(struct store *s, enum store_word word);
 
+/* Texts that pass between the processes on a store and are kept nowhere: at most STORE_SAID_MAX
+ * bytes, without NUL; longer ones, and those that find too many waiting, are lost, as are
+ * words. on_said(arg, text): as on_wake; set before store_listen(). */
+#define STORE_SAID_MAX 7500
+typedef void (*store_said_fn)(void *arg, struct str text);
+void store_hear(struct store *s, store_said_fn on_said, void *arg);
+void store_say(struct store *s, struct str text);
+
 /* The store as one thread uses it.  SQLite: a connection that only reads.  PostgreSQL: what
  * borrows a connection for each statement or transaction. */
 bool db_open(struct db **out, struct store *s, struct err *e) MUST_USE;

@@ -26,6 +26,8 @@ struct driver {
 	void (*listen)(struct store *s, store_wake_fn on_wake, void *arg);
 	void (*unlisten)(struct store *s);
 	void (*wake)(struct store *s, enum store_word word);
+	void (*hear)(struct store *s, store_said_fn on_said, void *arg);
+	void (*say)(struct store *s, struct str text);
 	bool (*exec)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
 		int64_t *changed, struct err *e);
 	bool (*query)(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,

@@ -25,6 +25,8 @@ struct pg_store {
 	char *shown; /* host, port and database, for messages */
 	struct pg_pool *pool;
 	struct pg_listener *listener; /* NULL: nobody listens */
+	store_said_fn on_said;        /* NULL: nobody hears texts */
+	void *said_arg;
 };
 
 /* A statement that a connection has prepared. */
@@ -78,10 +80,12 @@ void pg_drop(struct pg_db *d);
 
 /* ---- pg_listen.c -------------------------------------------------------------------- */
 
-/* See store_listen(), store_unlisten(), store_wake(). */
+/* See store_listen(), store_unlisten(), store_wake(), store_hear(), store_say(). */
 void pg_listen(struct store *s, store_wake_fn on_wake, void *arg);
 void pg_unlisten(struct store *s);
 void pg_wake(struct store *s, enum store_word word);
+void pg_hear(struct store *s, store_said_fn on_said, void *arg);
+void pg_say(struct store *s, struct str text);
 
 /* ---- pg_conn.c ---------------------------------------------------------------------- */
 

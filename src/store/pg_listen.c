@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,24 @@
 #define FIRST_PAUSE_MS 100
 #define LAST_PAUSE_MS  3000
 
+/* Texts that wait to be said: more are lost. */
+#define SAYINGS_MAX 1000
+
+struct saying {
+	struct saying *next;
+	char text[]; /* ends in NUL */
+};
+
 struct pg_listener {
 	const struct pg_store *store;
 	store_wake_fn on_wake;
 	void *arg;
 	int bell;          /* an eventfd: something is to be said, or this is the end */
 	atomic_uint words; /* what is to be said */
+	pthread_mutex_t lock;
+	struct saying *first,
+		**last; /* texts to be said, in order; under the lock, as their number */
+	size_t nsayings;
 	atomic_bool stopping;
 	struct thread thread;
 };
@@ -69,21 +82,64 @@ static const struct {
 	{STORE_EVENTS, "events", "NOTIFY fanfare, 'events'"},
 };
 
-/* What other processes said; what this one said comes back, too. */
+/* Words that other processes said, while texts are passed on; what this one said comes back,
+ * too.
+ */
 static unsigned
-heard(PGconn *conn)
+heard(struct pg_listener *l, PGconn *conn)
 {
+	const struct pg_store *s = l->store;
 	unsigned words = 0;
 	PGnotify *n;
 
-	while ((n = PQnotifies(conn)) != NULL) {
+	for (; (n = PQnotifies(conn)) != NULL; PQfreemem(n)) {
+		if (n->be_pid == PQbackendPID(conn))
+			continue;
+		if (strcmp(n->relname, "fanfare_said") == 0) {
+			if (s->on_said != NULL)
+				s->on_said(s->said_arg, str_of(n->extra));
+			continue;
+		}
 		for (size_t i = 0; i < ARRAY_LEN(spelling); i++)
-			if (n->be_pid != PQbackendPID(conn) &&
-				strcmp(n->extra, spelling[i].payload) == 0)
+			if (strcmp(n->extra, spelling[i].payload) == 0)
 				words |= spelling[i].word;
-		PQfreemem(n);
 	}
 	return words;
+}
+
+static struct saying *
+take_saying(struct pg_listener *l)
+{
+	struct saying *s;
+
+	pthread_mutex_lock(&l->lock);
+	s = l->first;
+	if (s != NULL) {
+		l->first = s->next;
+		l->nsayings--;
+	}
+	if (l->first == NULL)
+		l->last = &l->first;
+	pthread_mutex_unlock(&l->lock);
+	return s;
+}
+
+static bool
+say_texts(struct pg_listener *l, PGconn *conn)
+{
+	struct saying *s;
+	bool ok = true;
+
+	while (ok && (s = take_saying(l)) != NULL) {
+		const char *values[] = {s->text};
+		PGresult *res = PQexecParams(conn, "SELECT pg_notify('fanfare_said', $1)", 1,
+			NULL, values, NULL, NULL, 0);
+
+		ok = PQresultStatus(res) == PGRES_TUPLES_OK;
+		PQclear(res);
+		free(s);
+	}
+	return ok;
 }
 
 /* False: the connection is lost, and what it took with it must be heard otherwise. */
@@ -95,7 +151,7 @@ say(struct pg_listener *l, PGconn *conn)
 
 	for (size_t i = 0; i < ARRAY_LEN(spelling) && ok; i++)
 		ok = !(words & spelling[i].word) || command(conn, spelling[i].notify);
-	return ok;
+	return ok && say_texts(l, conn);
 }
 
 /* Until the connection is lost, or the end. */
@@ -113,7 +169,7 @@ attend(struct pg_listener *l, PGconn *conn)
 			return;
 		if (!PQconsumeInput(conn))
 			return;
-		words = heard(conn);
+		words = heard(l, conn);
 		if (words != 0)
 			l->on_wake(l->arg, words);
 	}
@@ -142,7 +198,8 @@ run(void *arg)
 		bool hopeless, ok;
 		PGconn *conn = pg_connect(l->store->url, l->store->shown, &hopeless, &e);
 
-		ok = conn != NULL && command(conn, "LISTEN fanfare");
+		ok = conn != NULL && command(conn, "LISTEN fanfare") &&
+		     command(conn, "LISTEN fanfare_said");
 		if (ok) {
 			failures = 0;
 			/* Said while nobody was listening. */
@@ -167,6 +224,8 @@ pg_listen(struct store *store, store_wake_fn on_wake, void *arg)
 	if (l == NULL)
 		panic("out of memory");
 	*l = (struct pg_listener){.store = s, .on_wake = on_wake, .arg = arg};
+	l->last = &l->first;
+	pthread_mutex_init(&l->lock, NULL);
 	l->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (l->bell < 0)
 		panic("eventfd: %s", strerror(errno));
@@ -185,6 +244,9 @@ pg_unlisten(struct store *store)
 	atomic_store(&l->stopping, true);
 	ring(l);
 	thread_join(&l->thread);
+	for (struct saying *said; (said = take_saying(l)) != NULL;)
+		free(said);
+	pthread_mutex_destroy(&l->lock);
 	close(l->bell);
 	free(l);
 	s->listener = NULL;
@@ -199,4 +261,40 @@ pg_wake(struct store *store, enum store_word word)
 		return;
 	atomic_fetch_or(&l->words, word);
 	ring(l);
+}
+
+void
+pg_hear(struct store *store, store_said_fn on_said, void *arg)
+{
+	struct pg_store *s = (struct pg_store *)store;
+
+	s->on_said = on_said;
+	s->said_arg = arg;
+}
+
+void
+pg_say(struct store *store, struct str text)
+{
+	struct pg_listener *l = ((struct pg_store *)store)->listener;
+	struct saying *s;
+	bool fits;
+
+	if (l == NULL)
+		return;
+	s = calloc(1, sizeof(*s) + text.n + 1);
+	if (s == NULL)
+		panic("out of memory");
+	memcpy(s->text, text.p, text.n);
+	pthread_mutex_lock(&l->lock);
+	fits = l->nsayings < SAYINGS_MAX;
+	if (fits) {
+		*l->last = s;
+		l->last = &s->next;
+		l->nsayings++;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (fits)
+		ring(l);
+	else
+		free(s);
 }

@@ -327,6 +327,73 @@ describe('several processes', { skip: !ON_PG && 'SQLite has one' }, () => {
 	});
 });
 
+describe('signals', () => {
+	test('typing, told to who watches', async () => {
+		await make('t1', ['ann', 'bob']);
+		const [ann, bob] = [await ear('ann'), await ear('bob')];
+		const theirs = await watching(ann, 't1');
+		const mine = await watching(bob, 't1');
+		await mine.keystroke();
+		const event = await ann.hears('typing.start');
+		assert.deepEqual([event.user.id, event.cid], ['bob', 'messaging:t1']);
+		assert.ok(theirs.state.typing.bob);
+		await mine.stopTyping();
+		await ann.hears('typing.stop');
+		assert.equal(theirs.state.typing.bob, undefined);
+		await js.channel('messaging', 't1').sendEvent({ type: 'confetti', colour: 'red', user_id: 'ann' });
+		const own = await bob.finds('confetti');
+		assert.deepEqual([own.colour, own.user.id], ['red', 'ann']);
+	});
+	test('v2 has custom data nested, sockets have it flat', async () => {
+		await make('t2', ['ann', 'bob']);
+		const bob = await ear('bob');
+		await watching(bob, 't2');
+		const { event } = assertOk(await api.post('/api/v2/chat/channels/messaging/t2/event',
+			{ event: { type: 'wave', user_id: 'ann', custom: { hands: 2 } } }), 201);
+		assert.deepEqual([event.custom, Number.isInteger(event.created_at)], [{ hands: 2 }, true]);
+		assert.equal((await bob.hears('wave')).hands, 2);
+	});
+	test('to the clients of another process', { skip: !ON_PG && 'SQLite has one' }, async () => {
+		const other = await Server.start({ beside: server });
+		try {
+			await make('t3', ['ann', 'bob']);
+			const [bob, far] = [await ear('bob'), await ear('ann', other)];
+			const mine = await watching(bob, 't3');
+			await watching(far, 't3');
+			/* It begins to listen when it starts, and words that are said before are lost. */
+			await until('it is heard', async () => {
+				await mine.sendEvent({ type: 'knock' });
+				return far.heard.some(({ type }) => type === 'knock');
+			});
+			await mine.keystroke();
+			assert.equal((await far.finds('typing.start')).user.id, 'bob');
+		} finally {
+			await other.close();
+		}
+	});
+	test('bad input, and who may not', async () => {
+		await make('t4', ['ann', 'bob']);
+		const path = '/channels/messaging/t4/event';
+		const bad = (events) => assertAllRefused(events.map((event) => ({ event })),
+			(body) => api.post(path, body), /event/);
+		await bad([undefined, null, 'x', [], {}, ...[null, '', 1, 'message.new', 'notification.x', 'channel',
+			'user.banned', 'health.check', 'typing.pause', 'x'.repeat(101)].map((type) =>
+			({ type, user_id: 'ann' })), { type: 'x' }, { type: 'x', user_id: 'ann', parent_id: 1 },
+		{ type: 'x', user_id: 'ann', text: 'x'.repeat(6000) }]);
+		const as = (id, type = 'typing.start') => call(server, 'POST', path,
+			{ token: userToken(server, id), body: { event: { type } } });
+		assertError(await as('carl'), 403, 17);
+		assertOk(await as('bob'), 201);
+		await js.createChannelType({ name: 'quiet', typing_events: false, custom_events: false });
+		await js.channel('quiet', 'q', { created_by_id: 'ann', members: ['ann'] }).create();
+		for (const type of ['typing.start', 'x'])
+			assertError(await api.post('/channels/quiet/q/event', { event: { type, user_id: 'ann' } }),
+				403, 17, /events are off/);
+		assertError(await api.post('/channels/messaging/none/event',
+			{ event: { type: 'x', user_id: 'ann' } }), 404, 16);
+	});
+});
+
 describe('sync', () => {
 	const as = (id, body) => call(server, 'POST', '/sync', { token: userToken(server, id), body });
 	let since;

@@ -173,8 +173,19 @@ waiting_ends(void **state UNUSED)
 
 /* How often each word was heard. */
 struct ears {
-	atomic_int work, events;
+	atomic_int work, events, texts;
 };
+
+/* Numbers, in their order. */
+static void
+hear_text(void *arg, struct str text)
+{
+	struct ears *ears = arg;
+	int64_t n = -1;
+
+	if (text.n > 8 && str_to_i64(str_sub(text, 0, 8), &n) && n == atomic_load(&ears->texts))
+		atomic_fetch_add(&ears->texts, 1);
+}
 
 static void
 count_words(void *arg, unsigned words)
@@ -219,6 +230,26 @@ words_are_told_apart(struct store *speaker, struct ears *ears)
 	assert_int_equal(atomic_load(&ears->work), before);
 }
 
+/* As they were said, with whatever is in them. */
+static void
+texts_arrive(struct store *speaker, struct ears *ears)
+{
+	int64_t until = clock_mono_us() + 15000000;
+	char long_one[STORE_SAID_MAX + 1];
+
+	memset(long_one, 'x', sizeof(long_one));
+	for (int i = 0; i < 100; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%08d it's $1 \\ \"é\"", i);
+		store_say(speaker, str_of(text));
+		store_say(speaker, (struct str){long_one, sizeof(long_one)}); /* is lost */
+	}
+	while (atomic_load(&ears->texts) < 100 && clock_mono_us() < until)
+		usleep(2000);
+	assert_int_equal(atomic_load(&ears->texts), 100);
+}
+
 static void
 processes_hear_each_other(void **state UNUSED)
 {
@@ -227,11 +258,14 @@ processes_hear_each_other(void **state UNUSED)
 	PGconn *conn;
 
 	store_wake(a, STORE_WORK); /* nobody listens: no effect */
+	store_say(a, STR("nobody"));
+	store_hear(b, hear_text, &heard_b);
 	store_listen(a, count_words, &heard_a);
 	store_listen(b, count_words, &heard_b);
 	assert_true(all_is_heard(a, &heard_b));
 	assert_true(all_is_heard(b, &heard_a));
 	words_are_told_apart(a, &heard_b);
+	texts_arrive(a, &heard_b);
 
 	conn = PQconnectdb(url);
 	PQclear(PQexec(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
