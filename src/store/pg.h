@@ -90,8 +90,9 @@ void pg_say(struct store *s, struct str text);
 /* ---- pg_conn.c ---------------------------------------------------------------------- */
 
 bool pg_is_lost(const struct pg_db *d);
-/* One attempt at the address of ${url}; *hopeless: trying again is of no use (wrong password,
- * unknown database).  Fails: INPUT, STORE. */
+/* One attempt at the address of ${url}; *hopeless (NULL: not asked for, which costs a second
+ * attempt): trying again is of no use (wrong password, unknown database).  Fails: INPUT, STORE.
+ */
 PGconn *pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e) MUST_USE;
 /* "host:port/database" of an URL, on the heap; NULL and *e when the URL is malformed. */
 char *pg_show(const char *url, struct err *e) MUST_USE;

@@ -39,6 +39,9 @@
 	"SET statement_timeout = 0; SET lock_timeout = '2500ms';"                          \
 	"SET idle_in_transaction_session_timeout = '4s'"
 
+/* For so long the reason of a failure is asked for. */
+#define WHY_US 2000000
+
 /* ---- pauses --------------------------------------------------------------------------- */
 
 int64_t
@@ -84,6 +87,23 @@ option(const PQconninfoOption *all, const char *name)
 	return NULL;
 }
 
+/* One for each host, between commas; none is the usual one. */
+static bool
+are_ports(struct str list)
+{
+	for (size_t at = 0; at < list.n;) {
+		size_t end = str_find(list, ',', at);
+		int64_t port = 1;
+
+		if (end > at && !str_to_i64(str_sub(list, at, end - at), &port))
+			return false;
+		if (port < 1 || port > UINT16_MAX)
+			return false;
+		at = end + 1;
+	}
+	return true;
+}
+
 /* Whether the parts of ${url} are what they seem.  In a password that holds an @ or a / which
  * is not escaped, libpq finds a host, a port or a database, and would tell it. */
 static bool
@@ -100,7 +120,7 @@ is_sound(const char *url, const char *port)
 	/* Behind the two of the scheme. */
 	if (at < s.n && str_find(s, '/', str_find(s, '/', 0) + 2) < at)
 		return false;
-	return port == NULL || port[strspn(port, "0123456789,")] == '\0';
+	return port == NULL || are_ports(str_of(port));
 }
 
 /* An own function, since libpq's message about a malformed URL repeats it. */
@@ -129,23 +149,6 @@ pg_show(const char *url, struct err *e)
 	buf_char(&b, '\0');
 	PQconninfoFree(all);
 	return b.p;
-}
-
-/* Failures of connecting that another attempt may not have. */
-static bool
-may_pass(const char *message)
-{
-	static const char *const passing[] = {"starting up", "shutting down",
-		"in recovery mode", "too many clients", "connection slots",
-		"too many connections", "not yet accepting", "terminating connection"};
-
-	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
-		if (strstr(message, passing[i]) != NULL)
-			return true;
-	/* libpq itself, about an option of the URL, before it looked for a server. */
-	if (strncmp(message, "invalid ", strlen("invalid ")) == 0)
-		return false;
-	return strstr(message, "FATAL:") == NULL && strstr(message, "fe_sendauth") == NULL;
 }
 
 bool
@@ -254,13 +257,80 @@ pg_run(struct pg_db *d, const char *sql, struct err *e)
 	return true;
 }
 
-/* ---- connecting ------------------------------------------------------------------------ */
+/* ---- why not --------------------------------------------------------------------------- */
+
+/* The SQLSTATE in a verbose message, which has it behind the severity: "FATAL:  57P03: …", in
+ * whatever language; of several hosts the last.  Empty: it is not of a server. */
+static void
+find_state(const char *message, char state[6])
+{
+	state[0] = '\0';
+	for (const char *s = message; (s = strstr(s, ":  ")) != NULL; s += 3)
+		if (strspn(s + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && s[8] == ':')
+			snprintf(state, 6, "%.5s", s + 3);
+}
+
+/* Starting, stopping, in recovery; too many connections, out of memory; lost again. */
+static bool
+state_passes(const char *state)
+{
+	return strncmp(state, "57P", 3) == 0 || strncmp(state, "53", 2) == 0 ||
+	       strncmp(state, "08", 2) == 0;
+}
 
 /* Notices would go to standard error line by line. */
 static void
 ignore_notice(void *arg UNUSED, const PGresult *res UNUSED)
 {
 }
+
+/* Connects once more to ask why it fails: only before an attempt can codes be asked for in
+ * place of texts.  *at_once: it failed before anything was sent. */
+static PGconn *
+ask_why(const char *const names[], const char *const values[], bool *at_once)
+{
+	PGconn *conn = PQconnectStartParams(names, values, 1);
+	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+	int64_t until = clock_mono_us() + WHY_US, left;
+
+	if (conn == NULL)
+		panic("out of memory");
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+	*at_once = PQstatus(conn) == CONNECTION_BAD;
+	while (!*at_once && (next == PGRES_POLLING_WRITING || next == PGRES_POLLING_READING)) {
+		struct pollfd p = {.fd = PQsocket(conn),
+			.events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+
+		left = (until - clock_mono_us()) / 1000;
+		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+			break;
+		next = PQconnectPoll(conn);
+	}
+	return conn;
+}
+
+/* Whether another attempt would fail in the same way: wrong password, unknown database or role,
+ * an option that is none. */
+static bool
+is_hopeless(const char *const names[], const char *const values[])
+{
+	bool at_once, hopeless;
+	PGconn *conn = ask_why(names, values, &at_once);
+	char state[6];
+
+	find_state(PQerrorMessage(conn), state);
+	if (state[0] != '\0')
+		hopeless = !state_passes(state);
+	else if (at_once)
+		hopeless = PQpingParams(names, values, 1) == PQPING_NO_ATTEMPT;
+	else
+		hopeless = PQconnectionNeedsPassword(conn) != 0;
+	PQfinish(conn);
+	return hopeless;
+}
+
+/* ---- connecting ------------------------------------------------------------------------ */
 
 /* What the URL does not say, so that a peer that vanished is noticed within seconds. */
 PGconn *
@@ -274,7 +344,8 @@ pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e)
 	PGconn *conn = PQconnectdbParams(names, values, 1);
 	struct str text;
 
-	*hopeless = false;
+	if (hopeless != NULL)
+		*hopeless = false;
 	if (conn == NULL)
 		panic("out of memory");
 	PQsetNoticeReceiver(conn, ignore_notice, NULL);
@@ -287,7 +358,8 @@ pg_connect(const char *url, const char *shown, bool *hopeless, struct err *e)
 			return conn;
 	}
 	text = first_line(PQerrorMessage(conn));
-	*hopeless = PQstatus(conn) == CONNECTION_OK || !may_pass(PQerrorMessage(conn));
+	if (hopeless != NULL)
+		*hopeless = PQstatus(conn) == CONNECTION_OK || is_hopeless(names, values);
 	fail(e, ERR_STORE, "store %s: %.*s", shown, STR_ARG(text));
 	PQfinish(conn);
 	return NULL;

@@ -195,8 +195,8 @@ run(void *arg)
 
 	while (!atomic_load(&l->stopping)) {
 		struct err e;
-		bool hopeless, ok;
-		PGconn *conn = pg_connect(l->store->url, l->store->shown, &hopeless, &e);
+		bool ok;
+		PGconn *conn = pg_connect(l->store->url, l->store->shown, NULL, &e);
 
 		ok = conn != NULL && command(conn, "LISTEN fanfare") &&
 		     command(conn, "LISTEN fanfare_said");

@@ -211,7 +211,8 @@ connect_new(struct pg_pool *p, struct pg_db *d, bool *hopeless, struct err *e)
 {
 	bool alone, tries = may_try(p, &alone);
 
-	*hopeless = false;
+	if (hopeless != NULL)
+		*hopeless = false;
 	if (tries)
 		d->s = try_to_connect(p, hopeless, e);
 	else
@@ -233,9 +234,7 @@ connect_new(struct pg_pool *p, struct pg_db *d, bool *hopeless, struct err *e)
 static bool
 connect_checked(struct pg_pool *p, struct pg_db *d, struct err *e)
 {
-	bool hopeless;
-
-	if (!connect_new(p, d, &hopeless, e))
+	if (!connect_new(p, d, NULL, e))
 		return false;
 	if (pg_check_version(d, e))
 		return true;

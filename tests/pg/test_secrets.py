@@ -97,7 +97,7 @@ class Addresses(Secret):
         """What no server will ever answer is not waited for."""
         name = pg.name_of(self.url)
         for place, why in ((f"127.0.0.1:x1/{name}", "the URL is malformed"),
-                           (f"127.0.0.1:700000/{name}", "invalid port number"),
+                           (f"127.0.0.1:700000/{name}", "the URL is malformed"),
                            (f"{self.host}/{name}?sslmode=perhaps", "invalid sslmode value")):
             with self.subTest(place):
                 self.refused(self.run_command(f"postgresql://app:{PASSWORD}@{place}", "serve"), why)
