@@ -39,6 +39,50 @@ spec(int64_t uid)
 	return (struct member_spec){.uid = uid, .hidden_at = NO_TIME, .archived_at = NO_TIME};
 }
 
+/* Who is in it, by the ways that take many channels: ${c} between two others. */
+static void
+assert_members_of_many(struct fixture *f, const struct channel *c, const int64_t *uids,
+	size_t n, int64_t stranger)
+{
+	struct channel many[3], *theirs = arena_array(&f->arena, n + 1, sizeof(*theirs));
+	int64_t *asked = arena_array(&f->arena, n + 1, sizeof(*asked));
+	struct member *members = arena_zalloc(&f->arena, (n + 1) * sizeof(*members));
+	struct channel_pair *pairs;
+	size_t npairs, own = 0;
+	struct err e;
+
+	many[0] = make_channel(f, "messaging",
+		arena_printf(&f->arena, "one-%lld", (long long)stranger).p, stranger, &stranger,
+		1);
+	many[1] = *c;
+	many[2] = make_channel(f, "messaging", "none", stranger, NULL, 0);
+	must(channel_complete(f->db, &f->arena, many, 3, &e), &e);
+	must(channel_pairs(f->db, &f->arena, many, 3, &pairs, &npairs, &e), &e);
+	assert_int_equal(npairs, n + 1);
+	for (size_t i = 0; i < npairs; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < n; k++)
+			there = there || uids[k] == pairs[i].uid;
+		assert_true(pairs[i].channel == 0 ? pairs[i].uid == stranger
+						  : there && pairs[i].channel == 1);
+		own += pairs[i].channel == 1;
+		assert_true(i == 0 || pairs[i].channel > pairs[i - 1].channel ||
+			    pairs[i].uid > pairs[i - 1].uid);
+	}
+	assert_int_equal(own, n);
+	for (size_t i = 0; i < n; i++) {
+		theirs[i] = many[1];
+		asked[i] = uids[i];
+	}
+	theirs[n] = many[2];
+	asked[n] = stranger;
+	must(channel_members_paired(f->db, &f->arena, theirs, asked, n + 1, members, &e), &e);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(members[i].uid, uids[i]);
+	assert_int_equal(members[n].uid, 0);
+}
+
 /* Who is in the channel, by every way to ask; uids sorted, in text. */
 static void
 assert_members(struct fixture *f, const struct channel *c, const int64_t *uids, size_t n)
@@ -67,6 +111,8 @@ assert_members(struct fixture *f, const struct channel *c, const int64_t *uids, 
 		assert_true(found);
 		assert_true(str_eq(one.role, of[i].role));
 	}
+	if (n > 0)
+		assert_members_of_many(f, c, uids, n, uids[0]);
 }
 
 static struct member

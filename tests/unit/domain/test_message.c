@@ -445,7 +445,10 @@ deleted_messages(void **state)
 	struct message_edit edit = {.has_text = true, .text = STR("x")};
 	struct world w;
 	struct channel c;
-	struct message m, *list;
+	const int64_t keys[] = {3, 99, 4, 1};
+	struct message m, *list, by_key[ARRAY_LEN(keys)];
+	struct message_ref *refs;
+	int64_t since = 10;
 	struct err e;
 	size_t n;
 	bool found;
@@ -469,6 +472,20 @@ deleted_messages(void **state)
 	assert_str(m.text, "b");
 	must(message_find(f->db, &f->arena, &test_app, id_of(f, 4), &m, &found, &e), &e);
 	assert_false(found);
+	/* By their keys; what is forgotten has none. */
+	must(message_by_keys(f->db, &f->arena, &test_app, keys, ARRAY_LEN(keys), by_key, &e),
+		&e);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		assert_int_equal(by_key[i].key, keys[i] == 4 || keys[i] == 99 ? 0 : keys[i]);
+	assert_true(by_key[0].deleted_at != NO_TIME && by_key[3].deleted_at == NO_TIME);
+	assert_str(by_key[3].text, "d");
+	/* Since a time, of those that are there. */
+	must(message_since(f->db, &f->arena, &c.no, &since, 1, 9, &refs, &n, &e), &e);
+	assert_int_equal(n, 1);
+	assert_true(refs[0].key == 1 && refs[0].created_at == 30 && refs[0].channel == 0);
+	since = 9;
+	must(message_since(f->db, &f->arena, &c.no, &since, 1, 1, &refs, &n, &e), &e);
+	assert_int_equal(n, 2); /* more than one */
 	/* Pages beside a deleted message still have a place. */
 	page = (struct message_page){.limit = 9, .side = PAGE_AFTER, .id = id_of(f, 3)};
 	assert_page(f, &c, &page, "d");
