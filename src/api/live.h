@@ -1,7 +1,9 @@
 /* live – what connected clients are told of what was committed (api.md §7.6): the sink between
  * the outbox and the hub.
  *
- * What is told is read when it is told, and only when somebody is there to hear it. */
+ * What is told is read when it is told, and only when somebody is there to hear it.  Of a
+ * channel's members those are told who are among its first 10,000 (channel_members()); beyond,
+ * who watches. */
 #pragma once
 
 struct ctx;
