@@ -14,7 +14,7 @@ for source in fuzz/fuzz_*.c; do
 	[ -f "$source" ] || { echo "fuzz: there are no targets"; exit 1; }
 	name=$(basename "$source" .c)
 	$clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isrc \
-		-Ibuild-fuzz/src "$source" build-fuzz/libfanfare.a $(pkg-config --libs $libs) -lm \
+		-Ibuild-fuzz/src "$source" build-fuzz/libfanfare.a $(pkg-config --libs $libs) -lwslay -lm \
 		-o "build-fuzz/$name"
 	mkdir -p "build-fuzz/corpus/$name"
 	echo "$name"
