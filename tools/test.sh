@@ -28,8 +28,9 @@ suite_unit() { # name suites-of-meson…
 	name=$1
 	shift
 	# shellcheck disable=SC2046
-	meson test -C "$build" $(printf ' --suite %s' "$@") --print-errorlogs >"$out/$name.log" 2>&1 ||
-		cat "$out/$name.log"
+	meson test -C "$build" $(printf ' --suite %s' "$@") --print-errorlogs >"$out/$name.log" 2>&1
+	ended=$?
+	[ $ended = 0 ] || cat "$out/$name.log"
 	set -- $(python3 - "$build/meson-logs/testlog.junit.xml" 2>/dev/null <<-'END'
 		import sys
 		import xml.etree.ElementTree as tree
@@ -42,6 +43,8 @@ suite_unit() { # name suites-of-meson…
 		print(good, bad)
 		END
 	)
+	# A program that was killed has no line that says so.
+	[ $ended = 0 ] || [ "${2:-0}" != 0 ] || set -- "${1:-0}" 1
 	count "$name" "${1:-0}" "${2:-0}"
 }
 

@@ -148,6 +148,7 @@ static bool
 check_removals(struct db *w, const struct prepared *p, struct err *e)
 {
 	struct col col = COL_INTS(p->old_channel);
+	struct bulk channels = {&col, 1, p->nold};
 	int64_t removals = 0, there = 0;
 	struct rows r;
 
@@ -157,8 +158,7 @@ check_removals(struct db *w, const struct prepared *p, struct err *e)
 		return false;
 	if (removals == p->removals)
 		return true;
-	if (!db_query(w, SQL_BATCH_COUNT_CHANNELS, NO_ARGS, &(struct bulk){&col, 1, p->nold},
-		    &r, e))
+	if (!db_query(w, SQL_BATCH_COUNT_CHANNELS, NO_ARGS, &channels, &r, e))
 		return false;
 	if (rows_next(&r))
 		there = row_int(&r, 0);

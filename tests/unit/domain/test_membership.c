@@ -92,7 +92,8 @@ assert_members(struct fixture *f, const struct channel *c, const int64_t *uids, 
 	struct err e;
 	size_t nall;
 
-	memcpy(sorted, uids, n * sizeof(*sorted));
+	if (n > 0)
+		memcpy(sorted, uids, n * sizeof(*sorted));
 	must(channel_members(f->db, &f->arena, c, 0, &all, &nall, &total, &e), &e);
 	must(channel_member_count(f->db, &f->arena, c, &count, &e), &e);
 	assert_int_equal(nall, n);
