@@ -35,7 +35,7 @@ keep_conversations(struct purge_job *j, const struct purge_user *u, struct purge
 /* Some messages of some channels, and the channels that have no others. */
 struct removal {
 	struct purge_keys nos, keys;
-	bool hides; /* what stays for now */
+	bool hides; /* the channels first: they still have messages */
 	int64_t stamp;
 	int64_t gone; /* channels */
 };

@@ -55,7 +55,7 @@ task_get(struct db *db, struct arena *a, struct str id, struct task *out, struct
 }
 
 bool
-task_next(struct db *db, struct arena *a, struct task_todo *out, bool *found, struct err *e)
+task_next(struct db *db, struct arena *a, struct task_job *out, bool *found, struct err *e)
 {
 	struct rows rows;
 	int64_t now;
@@ -65,7 +65,7 @@ task_next(struct db *db, struct arena *a, struct task_todo *out, bool *found, st
 		return false;
 	*found = rows_next(&rows);
 	if (*found)
-		*out = (struct task_todo){
+		*out = (struct task_job){
 			.no = row_int(&rows, 0),
 			.kind = arena_dup(a, row_str(&rows, 1)),
 			.work = arena_dup(a, row_str(&rows, 2)),

@@ -40,14 +40,14 @@ task_get(struct db *, struct arena *, struct str id, struct task *out, struct er
 
 /* ---- for who does it ---------------------------------------------------------------- */
 
-struct task_todo {
+struct task_job {
 	int64_t no; /* to be claimed with CLAIM_TASK */
 	struct str kind, work;
 };
 
 /* The oldest task that is not done, unless somebody is at it.  Fails: STORE. */
 bool task_next(
-	struct db *, struct arena *, struct task_todo *out, bool *found, struct err *) MUST_USE;
+	struct db *, struct arena *, struct task_job *out, bool *found, struct err *) MUST_USE;
 
 /* A turn at a task, for the function that does the work. */
 struct task_turn {

@@ -112,6 +112,11 @@ bool channel_batch_write(struct db *w, struct prepared *p, bool *lost, struct er
 bool
 channel_batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e) MUST_USE;
 
+/* Channels that were found may have been removed since, and a message must not be without one.
+ * Fails: STALE, STORE. */
+bool batch_check_removals(struct db *w, const struct prepared *, const int64_t *channels,
+	size_t n, struct err *e) MUST_USE;
+
 /* What became of a batch in pieces. */
 struct pieces_report {
 	size_t npieces; /* tried */

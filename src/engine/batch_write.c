@@ -143,29 +143,28 @@ check_meetings(struct db *w, const struct prepared *p, struct err *e)
 	return true;
 }
 
-/* Channels that were found may have been removed since; a message must not be without one. */
-static bool
-check_removals(struct db *w, const struct prepared *p, struct err *e)
+bool
+batch_check_removals(struct db *w, const struct prepared *p, const int64_t *channels, size_t n,
+	struct err *e)
 {
-	struct col col = COL_INTS(p->old_channel);
-	struct bulk channels = {&col, 1, p->nold};
+	struct col col = COL_INTS(channels);
+	struct bulk bulk = {&col, 1, n};
 	int64_t removals = 0, there = 0;
 	struct rows r;
 
-	if (p->nold == 0)
+	if (n == 0)
 		return true;
 	if (!channel_removals(w, &removals, e))
 		return false;
 	if (removals == p->removals)
 		return true;
-	if (!db_query(w, SQL_BATCH_COUNT_CHANNELS, NO_ARGS, &channels, &r, e))
+	if (!db_query(w, SQL_BATCH_COUNT_CHANNELS, NO_ARGS, &bulk, &r, e))
 		return false;
 	if (rows_next(&r))
 		there = row_int(&r, 0);
 	if (!rows_end(&r, e))
 		return false;
-	return there == (int64_t)p->nold ||
-	       fail(e, ERR_STALE, "a channel was removed meanwhile");
+	return there == (int64_t)n || fail(e, ERR_STALE, "a channel was removed meanwhile");
 }
 
 /* Ids that lead to no channel must still lead to the same place: because of a form that came
@@ -199,10 +198,11 @@ check_absent(struct db *w, const struct prepared *p, struct err *e)
 bool
 batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e)
 {
-	return check_meetings(w, p, e) && check_removals(w, p, e) && check_absent(w, p, e) &&
-	       write_own_channels(w, p, now, e) && write_stored_channels(w, p, now, e) &&
-	       write_foreign_channels(w, p, now, e) && write_old_channels(w, p, now, e) &&
-	       write_messages(w, p, now, e);
+	return check_meetings(w, p, e) &&
+	       batch_check_removals(w, p, p->old_channel, p->nold, e) &&
+	       check_absent(w, p, e) && write_own_channels(w, p, now, e) &&
+	       write_stored_channels(w, p, now, e) && write_foreign_channels(w, p, now, e) &&
+	       write_old_channels(w, p, now, e) && write_messages(w, p, now, e);
 }
 
 bool

@@ -218,29 +218,6 @@ channel_batch_prepare(struct db *db, struct arena *a, struct sending *s, const s
 
 /* ---- writing ------------------------------------------------------------------------- */
 
-/* Channels that were found may have been removed since; a message must not be without one. */
-static bool
-check_removals(struct db *w, const struct prepared *p, struct err *e)
-{
-	struct col cols[] = {COL_INTS(p->channel)};
-	struct bulk channels = {cols, ARRAY_LEN(cols), p->nmessages};
-	int64_t removals = 0, there = 0;
-	struct rows r;
-
-	if (p->nmessages == 0 || !channel_removals(w, &removals, e))
-		return p->nmessages == 0;
-	if (removals == p->removals)
-		return true;
-	if (!db_query(w, SQL_BATCH_COUNT_CHANNELS, NO_ARGS, &channels, &r, e))
-		return false;
-	if (rows_next(&r))
-		there = row_int(&r, 0);
-	if (!rows_end(&r, e))
-		return false;
-	return there == (int64_t)p->nmessages ||
-	       fail(e, ERR_STALE, "a channel was removed meanwhile");
-}
-
 /* What options ask of channels that exist (api.md §3.2). */
 static bool
 write_members(struct db *w, const struct prepared *p, int64_t now, struct err *e)
@@ -275,7 +252,8 @@ write_messages(struct db *w, const struct prepared *p, int64_t now, struct err *
 bool
 channel_batch_write_chat(struct db *w, struct prepared *p, int64_t now, struct err *e)
 {
-	return check_removals(w, p, e) && write_messages(w, p, now, e);
+	return batch_check_removals(w, p, p->channel, p->nmessages, e) &&
+	       write_messages(w, p, now, e);
 }
 
 bool

@@ -28,12 +28,12 @@ is_stopping(void *arg)
 }
 
 static bool
-run(const struct task_turn *turn, const struct task_todo *todo, struct err *e)
+run(const struct task_turn *turn, const struct task_job *job, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(errands); i++)
-		if (str_eq(errands[i].kind, todo->kind))
-			return errands[i].run(turn, todo->work, e);
-	return fail(e, ERR_BUG, "nobody knows work of the kind \"%.*s\"", STR_ARG(todo->kind));
+		if (str_eq(errands[i].kind, job->kind))
+			return errands[i].run(turn, job->work, e);
+	return fail(e, ERR_BUG, "nobody knows work of the kind \"%.*s\"", STR_ARG(job->kind));
 }
 
 /* The store may be well again in a moment, or a lock free, and who lost the claim leaves the
@@ -46,25 +46,25 @@ comes_again(enum err_code code)
 }
 
 static bool
-do_task(const struct task_turn *turn, const struct task_todo *todo, struct err *e)
+do_task(const struct task_turn *turn, const struct task_job *job, struct err *e)
 {
 	int64_t began = clock_mono_us();
 	struct err why;
 
 	if (!task_begin(turn, e))
 		return false;
-	if (run(turn, todo, &why)) {
+	if (run(turn, job, &why)) {
 		if (!task_end(turn, NULL, e))
 			return false;
-		log_info("task %lld done: kind=%.*s ms=%lld", (long long)todo->no,
-			STR_ARG(todo->kind), (long long)((clock_mono_us() - began) / 1000));
+		log_info("task %lld done: kind=%.*s ms=%lld", (long long)job->no,
+			STR_ARG(job->kind), (long long)((clock_mono_us() - began) / 1000));
 		return true;
 	}
 	if (comes_again(why.code)) {
 		*e = why;
 		return false;
 	}
-	log_error("task %lld has failed: %s", (long long)todo->no, why.msg);
+	log_error("task %lld has failed: %s", (long long)job->no, why.msg);
 	return task_end(turn, &why, e);
 }
 
@@ -74,23 +74,23 @@ take_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 {
 	struct task_turn turn = {.db = db, .is_stopping = is_stopping, .arg = g};
 	struct keeper keeper;
-	struct task_todo todo;
+	struct task_job job;
 	struct claim claim;
 	bool found, got = false, ok;
 
 	arena_reset(a);
 	*more = false;
-	if (!task_next(db, a, &todo, &found, e))
+	if (!task_next(db, a, &job, &found, e))
 		return false;
 	if (!found)
 		return true;
-	if (!claim_take(db, CLAIM_TASK, todo.no, g->config->lease_ms, &claim, &got, e))
+	if (!claim_take(db, CLAIM_TASK, job.no, g->config->lease_ms, &claim, &got, e))
 		return false;
 	if (!got)
 		return true;
 	turn.claim = &claim;
 	keeper_start(&keeper, g->store, &claim);
-	ok = do_task(&turn, &todo, e);
+	ok = do_task(&turn, &job, e);
 	keeper_stop(&keeper);
 	*more = ok;
 	if (ok || e->code == ERR_STALE) {

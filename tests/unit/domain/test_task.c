@@ -31,7 +31,7 @@ note(struct fixture *f, struct str kind, struct str work)
 }
 
 static bool
-next(struct fixture *f, struct task_todo *out)
+next(struct fixture *f, struct task_job *out)
 {
 	bool found;
 	struct err e;
@@ -67,14 +67,14 @@ done_already(void **state)
 {
 	struct fixture *f = *state;
 	struct task t = look(f, note(f, STR_NONE, STR_NONE));
-	struct task_todo todo;
+	struct task_job job;
 	struct err e;
 
 	assert_str(t.status, "completed");
 	assert_str(t.result, "{\"a\":1}");
 	assert_null(t.error.p);
 	assert_int_equal(t.created_at, t.updated_at);
-	assert_false(next(f, &todo));
+	assert_false(next(f, &job));
 	must_fail(task_get(f->db, &f->arena, STR("none"), &t, &e), &e, ERR_NOT_FOUND,
 		"task with id none");
 }
@@ -86,26 +86,26 @@ one_after_the_other(void **state)
 	struct fixture *f = *state;
 	struct str one = note(f, STR("k"), STR("[1]")), two = note(f, STR("k"), STR("[2]"));
 	struct task_turn turn = {.db = f->db};
-	struct task_todo todo;
+	struct task_job job;
 	struct claim claim;
 	struct task t;
 	struct err e;
 
 	assert_str(look(f, one).status, "waiting");
 	assert_null(look(f, one).result.p);
-	assert_true(next(f, &todo));
-	assert_str(todo.kind, "k");
-	assert_str(todo.work, "[1]");
-	claim = take(f, todo.no, LEASE_MS);
+	assert_true(next(f, &job));
+	assert_str(job.kind, "k");
+	assert_str(job.work, "[1]");
+	claim = take(f, job.no, LEASE_MS);
 	turn.claim = &claim;
-	assert_false(next(f, &todo));
+	assert_false(next(f, &job));
 	must(task_begin(&turn, &e), &e);
 	assert_str(look(f, one).status, "running");
 	claim_drop(f->db, &claim);
 
-	assert_true(next(f, &todo));
-	assert_str(todo.work, "[1]");
-	claim = take(f, todo.no, LEASE_MS);
+	assert_true(next(f, &job));
+	assert_str(job.work, "[1]");
+	claim = take(f, job.no, LEASE_MS);
 	must(task_end(&turn, NULL, &e), &e);
 	claim_drop(f->db, &claim);
 	t = look(f, one);
@@ -113,16 +113,16 @@ one_after_the_other(void **state)
 	assert_str(t.result, "{\"a\":1}");
 	assert_true(t.updated_at > t.created_at);
 
-	assert_true(next(f, &todo));
-	assert_str(todo.work, "[2]");
-	claim = take(f, todo.no, LEASE_MS);
+	assert_true(next(f, &job));
+	assert_str(job.work, "[2]");
+	claim = take(f, job.no, LEASE_MS);
 	must(task_end(&turn, &(struct err){ERR_BUG, "no such luck"}, &e), &e);
 	claim_drop(f->db, &claim);
 	t = look(f, two);
 	assert_str(t.status, "failed");
 	assert_null(t.result.p);
 	assert_str(t.error, "no such luck");
-	assert_false(next(f, &todo));
+	assert_false(next(f, &job));
 }
 
 static bool
@@ -148,17 +148,17 @@ lost_claims_write_nothing(void **state)
 	struct str id = note(f, STR("k"), STR("[1]"));
 	struct task_turn turn = {.db = f->db};
 	struct claim old, young;
-	struct task_todo todo;
+	struct task_job job;
 	int64_t end;
 	int runs = 0;
 	struct err e;
 
-	assert_true(next(f, &todo));
-	old = take(f, todo.no, 1);
+	assert_true(next(f, &job));
+	old = take(f, job.no, 1);
 	end = clock_now_us() + 2000;
 	while (clock_now_us() < end)
 		continue;
-	young = take(f, todo.no, LEASE_MS);
+	young = take(f, job.no, LEASE_MS);
 	turn.claim = &old;
 	must_fail(task_write(&turn, true, count_in, &runs, &e), &e, ERR_STALE, "claim");
 	must_fail(task_write(&turn, false, count_in, &runs, &e), &e, ERR_STALE, "claim");

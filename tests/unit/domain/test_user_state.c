@@ -36,14 +36,14 @@ look(struct fixture *f, const char *id)
 static bool
 work_left(struct fixture *f, struct purge *out)
 {
-	struct task_todo todo;
+	struct task_job job;
 	bool found;
 	struct err e;
 
-	must(task_next(f->db, &f->arena, &todo, &found, &e), &e);
+	must(task_next(f->db, &f->arena, &job, &found, &e), &e);
 	if (found) {
-		assert_str(todo.kind, "purge");
-		must(purge_read(&f->arena, todo.work, out, &e), &e);
+		assert_str(job.kind, "purge");
+		must(purge_read(&f->arena, job.work, out, &e), &e);
 	}
 	return found;
 }
