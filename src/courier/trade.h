@@ -1,0 +1,61 @@
+/* trade – what a courier has to know of those it carries to.  Webhooks are one trade, push is
+ * the other; the courier knows loads, attempts and time, a trade knows what is said and how.
+ *
+ * All functions are called from the courier's one thread. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "domain/route.h"
+
+struct arena;
+struct db;
+struct err;
+struct fetch;
+
+enum verdict {
+	VERDICT_OK,
+	VERDICT_TEMPFAIL, /* again, later */
+	VERDICT_PERMFAIL, /* it will never be taken: a dead letter */
+	VERDICT_GONE,     /* its address is no longer there: forgotten, and settle() is told */
+	VERDICT_BARRED,   /* our credentials are refused: nothing passes until they change */
+};
+
+struct judgement {
+	enum verdict verdict;
+	char why[64]; /* a word or two for counters and lists: "http_503", "timeout" */
+	int64_t retry_after_ms; /* asked for by the answer; 0: nothing */
+};
+
+struct trade {
+	enum route_kind kind;
+
+	/* The routes that the settings name at this moment, without numbers and places.  Asked
+	 * when the settings changed.  Fails: STORE. */
+	bool (*routes)(void *arg, struct db *, struct arena *, struct route **out, size_t *n,
+		struct err *e);
+
+	/* What is behind ${at} for this route, as parcels, at most about ${max} (those of one
+	 * recipient are never divided), and moves ${at} behind what was looked at.  *more:
+	 * there may be others.  No parcel and *more is legal.  Fails: STORE, TOO_LARGE. */
+	bool (*pack)(void *arg, struct db *, struct arena *, const struct route *,
+		struct place *at, size_t max, struct parcel **out, size_t *n, bool *more,
+		struct err *e);
+
+	/* Method, URL, headers and body of an attempt (1, 2, …); its texts may live in ${a}.
+	 * Fails: STORE; INPUT: it cannot be sent as things are, which is judged as TEMPFAIL. */
+	bool (*dress)(void *arg, struct db *, struct arena *a, const struct route *,
+		const struct parcel *, int attempt, struct fetch *out, struct err *e);
+
+	void (*judge)(void *arg, const struct route *, const struct parcel *,
+		const struct fetch *answered, struct judgement *out);
+
+	/* What GONE and BARRED mean to the store; inside the transaction that settles the
+	 * parcels.  Fails: STORE. */
+	bool (*settle)(void *arg, struct db *w, const struct route *, const struct parcel *,
+		const struct judgement *, struct err *e);
+
+	void *arg;
+};

@@ -1,0 +1,63 @@
+/* fetch – HTTP requests to servers outside: many at once, one thread (libcurl's multi interface
+ * behind it).
+ *
+ * Never follows a redirect, uses no proxy, no cookies and no .netrc, speaks http and https
+ * only, and connects to no address that the guard refuses: it is asked about the one that
+ * the name resolved to, at each connect (I-18). */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+
+struct err;
+struct fetcher;
+struct guard;
+
+#define FETCH_HEADERS_MAX 16
+#define FETCH_REPLY_MAX   4096 /* bytes of an answer that are kept; the rest ends it */
+
+enum fetch_end {
+	FETCH_ANSWERED, /* status is set */
+	FETCH_TIMEOUT,
+	FETCH_REFUSED, /* the address is not allowed */
+	FETCH_BROKEN,  /* no connection, no name, TLS, cut off, not HTTP */
+};
+
+/* Set the first group and begin it; it and all it points to stay until it is handed back. */
+struct fetch {
+	const char *method, *url; /* NUL-terminated */
+	struct str body;
+	const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; NULL ends them */
+	int timeout_ms;                         /* of the whole attempt */
+	bool http2;                             /* many on one connection: for push hosts */
+	const char *cert, *key; /* PEM of the client's certificate; NULL: none */
+	void *arg;
+
+	enum fetch_end end;
+	int status;
+	struct str reply; /* the beginning of the body; valid until the fetch begins anew */
+	int64_t retry_after_s; /* −1: not said */
+	int64_t took_us;
+	char why[96]; /* unless ANSWERED: the reason, without secrets */
+
+	void *handle; /* libcurl's */
+};
+
+struct fetcher_opts {
+	const struct guard *guard;
+	int connect_timeout_ms;
+	const char *ca_file; /* NULL: the system's */
+};
+
+bool fetcher_new(struct fetcher **out, const struct fetcher_opts *, struct err *e) MUST_USE;
+/* Gives up what is under way.  NULL is legal. */
+void fetcher_free(struct fetcher *f);
+/* Its outcome comes from fetcher_next(), failure included. */
+void fetch_begin(struct fetcher *f, struct fetch *);
+/* The next one that ended; NULL: the time is over, or fetcher_wake() was called. */
+struct fetch *fetcher_next(struct fetcher *f, int timeout_ms);
+/* From any thread. */
+void fetcher_wake(struct fetcher *f);
