@@ -21,7 +21,7 @@ const definition = (text) => ({ sender_id: 'news', segment_ids: ['crowd'], creat
 
 before(async () => {
 	/* Small batches: a campaign that lasts long enough to be interrupted. */
-	({ server, api } = await startServer(['news'], { env: { FANFARE_BATCH_SIZE: 100,
+	({ server, api } = await startServer(['news'], { env: { FANFARE_BATCH_SIZE: 100, FANFARE_LEASE_MS: 3000,
 		FANFARE_RATE_LIMIT: 1000000, FANFARE_RATE_LIMIT_USER: 0 } }));
 	await makeUsers(api, everybody);
 	await api.post('/segments', { id: 'crowd', type: 'user', filter: { id: { $gte: 'crowd' } } });

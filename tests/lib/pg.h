@@ -79,18 +79,34 @@ pg_admin(const struct pg_server *s, const char *sql)
 	return ok;
 }
 
-/* Makes an empty database; ${url} gets its address. */
+/* Makes a database as a copy of another; ${url} gets its address. */
 static inline bool
-pg_database_make(struct pg_server *s, char url[PG_URL_MAX])
+pg_database_copy(struct pg_server *s, const char *of, char url[PG_URL_MAX])
 {
 	static unsigned databases;
-	char sql[128], name[64];
+	char sql[256], name[64];
 	size_t base = (size_t)(strrchr(s->url, '/') - s->url);
 
 	snprintf(name, sizeof(name), "fanfare_%d_%u", (int)getpid(), ++databases);
 	snprintf(url, PG_URL_MAX, "%.*s/%s", (int)base, s->url, name);
-	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE template0", name);
+	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE %s", name, of);
 	return pg_admin(s, sql);
+}
+
+/* An empty one. */
+static inline bool
+pg_database_make(struct pg_server *s, char url[PG_URL_MAX])
+{
+	return pg_database_copy(s, "template0", url);
+}
+
+/* One that has the schema, where FANFARE_TEST_PG_TEMPLATE names such a one. */
+static inline bool
+pg_database_ready(struct pg_server *s, char url[PG_URL_MAX])
+{
+	const char *made = getenv("FANFARE_TEST_PG_TEMPLATE");
+
+	return pg_database_copy(s, made != NULL ? made : "template0", url);
 }
 
 static inline void

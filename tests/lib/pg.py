@@ -69,7 +69,7 @@ class Postgres:
         self.script("promote")
 
     def database(self, template="template0", options=""):
-        """Makes a database; returns its URL."""
+        """Makes a database, empty unless it is the copy of another; returns its URL."""
         self.databases += 1
         name = f"fanfare_{os.getpid()}_{self.databases}"
         sql(self.url, f"CREATE DATABASE {name} TEMPLATE {template} {options}")

@@ -19,7 +19,7 @@ class ServerCase(unittest.TestCase):
 
     def setUp(self):
         if postgres:
-            store = postgres.database()
+            store = postgres.database(os.environ.get("FANFARE_TEST_PG_TEMPLATE", "template0"))
             self.addCleanup(postgres.drop, store)
         else:
             folder = tempfile.TemporaryDirectory(prefix="fanfare-py-")

@@ -42,7 +42,7 @@ fixture_setup(void **state)
 		snprintf(f->url, sizeof(f->url), "sqlite:%s", f->path);
 	} else {
 		assert_true(pg_server_start(&f->server));
-		assert_true(pg_database_make(&f->server, f->url));
+		assert_true(pg_database_ready(&f->server, f->url));
 	}
 	arena_init(&f->arena, 65536, SIZE_MAX);
 	fixture_open(f);

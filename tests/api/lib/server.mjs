@@ -25,7 +25,7 @@ process.on('exit', () => {
 });
 
 /* With FANFARE_TEST_PG (the URL of a server's database "postgres") each Server gets a database
- * there instead of a SQLite file. */
+ * there instead of a SQLite file: a copy of FANFARE_TEST_PG_TEMPLATE, if that is given. */
 const PG = process.env.FANFARE_TEST_PG;
 export const ON_PG = Boolean(PG);
 let databases = 0;
@@ -34,9 +34,9 @@ function psql(sql) {
 	execFileSync('psql', ['-X', '-q', '-d', PG, '-c', sql], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-function makeDatabase() {
+function makeDatabase(template = 'template0') {
 	const name = `api_${process.pid}_${++databases}`;
-	psql(`CREATE DATABASE ${name} TEMPLATE template0`);
+	psql(`CREATE DATABASE ${name} TEMPLATE ${template}`);
 	return { name, url: PG.replace(/[^/]*$/, name) };
 }
 
@@ -96,15 +96,15 @@ export async function run(args, { env = {}, input = '', cwd = os.tmpdir() } = {}
 }
 
 export class Server {
-	/* ${beside}: another server, whose store this one shares. */
-	constructor({ env = {}, args = [], dir = tempDir(), beside } = {}) {
+	/* ${beside}: another server, whose store this one shares; ${empty}: a store without schema. */
+	constructor({ env = {}, args = [], dir = tempDir(), beside, empty = false } = {}) {
 		this.dir = dir;
 		this.args = args;
 		this.file = path.join(dir, 'fanfare.db');
 		if (beside)
 			env = { FANFARE_STORE: beside.env.FANFARE_STORE, ...env };
 		if (ON_PG && !('FANFARE_STORE' in env))
-			this.database = makeDatabase();
+			this.database = makeDatabase(empty ? undefined : process.env.FANFARE_TEST_PG_TEMPLATE);
 		this.env = {
 			FANFARE_LISTEN: '127.0.0.1:0',
 			FANFARE_STORE: this.database?.url ?? `sqlite:${this.file}`,
