@@ -44,6 +44,7 @@ packages() {
 	libpq-dev
 	libssl-dev
 	libcurl4-openssl-dev|libcurl4-gnutls-dev
+	zlib1g-dev
 	END
 	case $what in test)
 		echo libcmocka-dev

@@ -21,6 +21,7 @@ enum verdict {
 	VERDICT_PERMFAIL, /* it will never be taken: a dead letter */
 	VERDICT_GONE,     /* its address is no longer there: forgotten, and settle() is told */
 	VERDICT_BARRED,   /* our credentials are refused: nothing passes until they change */
+	VERDICT_AGAIN, /* no attempt: it fetched what attempts need (a token); dress it anew */
 };
 
 struct judgement {
@@ -32,29 +33,31 @@ struct judgement {
 struct trade {
 	enum route_kind kind;
 
-	/* The routes that the settings name at this moment, without numbers and places.  Asked
-	 * when the settings changed.  Fails: STORE. */
-	bool (*routes)(void *arg, struct db *, struct arena *, struct route **out, size_t *n,
-		struct err *e);
+	/* The routes that the settings name at this moment: kind, ident, is_off, changed_at.
+	 * Asked when the settings changed.  Fails: STORE. */
+	bool (*routes)(void *arg, struct db *, struct arena *, struct out_route **out,
+		size_t *n, struct err *e);
 
 	/* What is behind ${at} for this route, as parcels, at most about ${max} (those of one
 	 * recipient are never divided), and moves ${at} behind what was looked at.  *more:
 	 * there may be others.  No parcel and *more is legal.  Fails: STORE, TOO_LARGE. */
-	bool (*pack)(void *arg, struct db *, struct arena *, const struct route *,
+	bool (*pack)(void *arg, struct db *, struct arena *, const struct out_route *,
 		struct place *at, size_t max, struct parcel **out, size_t *n, bool *more,
 		struct err *e);
 
 	/* Method, URL, headers and body of an attempt (1, 2, …); its texts may live in ${a}.
-	 * Fails: STORE; INPUT: it cannot be sent as things are, which is judged as TEMPFAIL. */
-	bool (*dress)(void *arg, struct db *, struct arena *a, const struct route *,
+	 * It may be another request instead, for what attempts of this route need; judge() says
+	 * AGAIN to its answer.  Fails: STORE; NOT_YET: it waits until another attempt of this
+	 * route has ended; INPUT: it cannot be sent as things are, which is a TEMPFAIL. */
+	bool (*dress)(void *arg, struct db *, struct arena *a, const struct out_route *,
 		const struct parcel *, int attempt, struct fetch *out, struct err *e);
 
-	void (*judge)(void *arg, const struct route *, const struct parcel *,
+	void (*judge)(void *arg, const struct out_route *, const struct parcel *,
 		const struct fetch *answered, struct judgement *out);
 
 	/* What GONE and BARRED mean to the store; inside the transaction that settles the
 	 * parcels.  Fails: STORE. */
-	bool (*settle)(void *arg, struct db *w, const struct route *, const struct parcel *,
+	bool (*settle)(void *arg, struct db *w, const struct out_route *, const struct parcel *,
 		const struct judgement *, struct err *e);
 
 	void *arg;

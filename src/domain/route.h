@@ -20,13 +20,18 @@ struct place {
 	int64_t pos, next_key;
 };
 
-struct route {
+/* (Not "struct route": that is a row of the API's table, api/req.h.) */
+struct out_route {
 	int64_t no; /* set when it is stored */
 	enum route_kind kind;
-	struct str
-		ident; /* of a hook its id ("legacy": webhook_url); of a provider "type:name" */
+	/* Of a hook its id ("legacy": webhook_url); of a provider "type:name". */
+	struct str ident;
+	bool is_off; /* named by the settings, but what happens meanwhile is not for it */
+	/* When its credentials changed last: a bar from before is lifted.  NO_TIME: unknown. */
+	int64_t changed_at;
 	struct place place;
-	int64_t paused_at; /* NO_TIME: it is not */
+	int64_t paused_at; /* NO_TIME: it is not; what happens meanwhile is kept */
+	int64_t barred_at; /* NO_TIME: it is not */
 };
 
 /* One thing to be carried: made once, stored before it leaves, the same at each attempt. */

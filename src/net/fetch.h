@@ -17,7 +17,7 @@ struct fetcher;
 struct guard;
 
 #define FETCH_HEADERS_MAX 16
-#define FETCH_REPLY_MAX   4096 /* bytes of an answer that are kept; the rest ends it */
+#define FETCH_REPLY_MAX   4096 /* bytes of an answer's body that are kept */
 
 enum fetch_end {
 	FETCH_ANSWERED, /* status is set */
@@ -32,24 +32,26 @@ struct fetch {
 	struct str body;
 	const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; NULL ends them */
 	int timeout_ms;                         /* of the whole attempt */
-	bool http2;                             /* many on one connection: for push hosts */
+	bool http2;             /* many on one connection, http:// too: for push hosts */
 	const char *cert, *key; /* PEM of the client's certificate; NULL: none */
 	void *arg;
 
 	enum fetch_end end;
 	int status;
-	struct str reply; /* the beginning of the body; valid until the fetch begins anew */
-	int64_t retry_after_s; /* −1: not said */
+	struct str reply; /* the beginning of the body; valid until fetcher_next() is called */
+	int64_t retry_after_s; /* 0: not said */
 	int64_t took_us;
 	char why[96]; /* unless ANSWERED: the reason, without secrets */
 
-	void *handle; /* libcurl's */
+	void *handle; /* the fetcher's, while it is under way */
 };
 
 struct fetcher_opts {
-	const struct guard *guard;
+	const struct guard *guard; /* NULL: nothing was opened */
 	int connect_timeout_ms;
 	const char *ca_file; /* NULL: the system's */
+	const char *const
+		*resolve; /* "host:port:address", NULL ends them: for tests; or NULL */
 };
 
 bool fetcher_new(struct fetcher **out, const struct fetcher_opts *, struct err *e) MUST_USE;
@@ -57,7 +59,8 @@ bool fetcher_new(struct fetcher **out, const struct fetcher_opts *, struct err *
 void fetcher_free(struct fetcher *f);
 /* Its outcome comes from fetcher_next(), failure included. */
 void fetch_begin(struct fetcher *f, struct fetch *);
-/* The next one that ended; NULL: the time is over, or fetcher_wake() was called. */
+/* The next one that ended; NULL: the time is over, or fetcher_wake() was called since the last
+ * time that it was NULL. */
 struct fetch *fetcher_next(struct fetcher *f, int timeout_ms);
 /* From any thread. */
 void fetcher_wake(struct fetcher *f);
