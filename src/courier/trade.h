@@ -21,7 +21,6 @@ enum verdict {
 	VERDICT_PERMFAIL, /* it will never be taken: a dead letter */
 	VERDICT_GONE,     /* its address is no longer there: forgotten, and settle() is told */
 	VERDICT_BARRED,   /* our credentials are refused: nothing passes until they change */
-	VERDICT_AGAIN, /* no attempt: it fetched what attempts need (a token); dress it anew */
 };
 
 struct judgement {
@@ -45,10 +44,19 @@ struct trade {
 		struct place *at, size_t max, struct parcel **out, size_t *n, bool *more,
 		struct err *e);
 
+	/* A request of the trade's own that has to be answered before attempts of the route can
+	 * be dressed, such as one for a bearer token: asked before each turn of the route and
+	 * sent through the courier's fetcher; while it is under way the parcels wait.  *wanted
+	 * false: nothing is missing.  NULL: nothing ever is.  Fails: STORE; INPUT: the
+	 * credentials are of no use, which is judged as BARRED. */
+	bool (*ask)(void *arg, struct db *, struct arena *a, const struct out_route *,
+		struct fetch *out, bool *wanted, struct err *e);
+	/* What was answered: OK, TEMPFAIL (asked again, later) or BARRED. */
+	void (*asked)(void *arg, const struct out_route *, const struct fetch *answered,
+		struct judgement *out);
+
 	/* Method, URL, headers and body of an attempt (1, 2, …); its texts may live in ${a}.
-	 * It may be another request instead, for what attempts of this route need; judge() says
-	 * AGAIN to its answer.  Fails: STORE; NOT_YET: it waits until another attempt of this
-	 * route has ended; INPUT: it cannot be sent as things are, which is a TEMPFAIL. */
+	 * Fails: STORE; INPUT: it cannot be sent as things are, which is judged as TEMPFAIL. */
 	bool (*dress)(void *arg, struct db *, struct arena *a, const struct out_route *,
 		const struct parcel *, int attempt, struct fetch *out, struct err *e);
 
