@@ -19,6 +19,7 @@ struct channel_type;
 struct config;
 struct db;
 struct engine;
+struct guard;
 struct hub;
 struct http_in;
 struct http_out;
@@ -37,6 +38,7 @@ struct ctx {
 	struct limit *limit;            /* NULL: calls are not counted */
 	struct settings_live *settings; /* NULL: nobody changed them */
 	struct hub *hub;                /* NULL: nobody can connect */
+	const struct guard *guard;      /* which addresses may be called; NULL: public ones */
 	struct str openapi;             /* the description of everything served */
 	struct str origins;             /* of browser apps that may call (api/cors.h) */
 };

@@ -46,6 +46,7 @@ static const struct {
 } ranges[] = {
 	{"store_wait", 0, 3600},
 	{"store_connections", 0, 1000},
+	{"retry_for", 0, 2592000},
 	{"http_threads", 1, 256},
 	{"connections", 1, 1000000},
 	{"workers", 1, 64},

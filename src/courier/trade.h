@@ -31,9 +31,10 @@ struct judgement {
 
 struct trade {
 	enum route_kind kind;
+	unsigned width_max; /* attempts of a route that may be under way at once */
 
 	/* The routes that the settings name at this moment: kind, ident, is_off, changed_at.
-	 * Asked when the settings changed.  Fails: STORE. */
+	 * Asked every second: cheap when nothing has changed.  Fails: STORE. */
 	bool (*routes)(void *arg, struct db *, struct arena *, struct out_route **out,
 		size_t *n, struct err *e);
 
@@ -55,7 +56,9 @@ struct trade {
 	void (*asked)(void *arg, const struct out_route *, const struct fetch *answered,
 		struct judgement *out);
 
-	/* Method, URL, headers and body of an attempt (1, 2, …); its texts may live in ${a}.
+	/* Method, URL, headers, body and timeout_ms of an attempt (1, 2, …); its texts may live
+	 * in
+	 * ${a}.
 	 * Fails: STORE; INPUT: it cannot be sent as things are, which is judged as TEMPFAIL. */
 	bool (*dress)(void *arg, struct db *, struct arena *a, const struct out_route *,
 		const struct parcel *, int attempt, struct fetch *out, struct err *e);

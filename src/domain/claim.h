@@ -12,12 +12,12 @@
 struct db;
 struct err;
 
-/* Stored, and named in campaign.sql, segment.sql and task.sql. */
-enum claim_kind { CLAIM_PLAN = 1, CLAIM_SIZE = 2, CLAIM_TASK = 3 };
+/* Stored, and named in campaign.sql, segment.sql, task.sql and route.sql. */
+enum claim_kind { CLAIM_PLAN = 1, CLAIM_SIZE = 2, CLAIM_TASK = 3, CLAIM_ROUTE = 4 };
 
 struct claim {
 	enum claim_kind kind;
-	int64_t no; /* of the campaign, segment or task */
+	int64_t no; /* of the campaign, segment, task or route */
 	int64_t fence;
 	int64_t lease_ms;
 };

@@ -5,9 +5,11 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/jr.h"
+#include "domain/route.h"
 #include "domain/shape.h"
 
 #define EVENT_TYPES_MAX 200
@@ -240,4 +242,28 @@ hooks_merge(struct arena *a, const json_t *old, json_t *new, int64_t now, json_t
 	}
 	*out = kept;
 	return true;
+}
+
+/* ---- routes ------------------------------------------------------------------------------ */
+
+void
+hook_routes(struct arena *a, const json_t *settings, struct out_route **out, size_t *n)
+{
+	const json_t *hooks = json_object_get(settings, "event_hooks");
+	struct out_route *routes = arena_array(a, json_array_size(hooks) + 1, sizeof(*routes));
+
+	*out = routes;
+	*n = 0;
+	if (jr_text(json_object_get(settings, "webhook_url")).n > 0)
+		routes[(*n)++] = (struct out_route){
+			.kind = ROUTE_WEBHOOK, .ident = STR("legacy"), .changed_at = NO_TIME};
+	for (size_t i = 0; i < json_array_size(hooks); i++) {
+		const json_t *hook = json_array_get(hooks, i);
+
+		if (str_is(jr_text(json_object_get(hook, "hook_type")), "webhook"))
+			routes[(*n)++] = (struct out_route){.kind = ROUTE_WEBHOOK,
+				.ident = jr_text(json_object_get(hook, "id")),
+				.is_off = !json_is_true(json_object_get(hook, "enabled")),
+				.changed_at = NO_TIME};
+	}
 }

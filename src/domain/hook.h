@@ -9,6 +9,7 @@
 
 struct arena;
 struct err;
+struct out_route;
 struct shape;
 
 #define HOOK_MAX 50 /* hooks of an app */
@@ -25,3 +26,7 @@ bool hooks_read(struct arena *, json_t *list, json_t **out, struct err *e) MUST_
  * else changed, and the secrets that are not sent anew.  Fails: INPUT (two of one id). */
 bool hooks_merge(struct arena *, const json_t *old, json_t *new, int64_t now, json_t **out,
 	struct err *e) MUST_USE;
+
+/* The routes that the settings name: each hook of type webhook under its id, and webhook_url,
+ * when it is set, under "legacy".  Texts are borrowed from ${settings}. */
+void hook_routes(struct arena *, const json_t *settings, struct out_route **out, size_t *n);

@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/macros.h"
 #include "base/str.h"
+
+struct arena;
+struct db;
+struct err;
 
 /* Stored. */
 enum route_kind { ROUTE_WEBHOOK = 1, ROUTE_PUSH = 2 };
@@ -42,3 +47,40 @@ struct parcel {
 	struct str body;    /* JSON */
 	int64_t at;         /* when it happened */
 };
+
+/* A route as its row says, for who serves it. */
+struct route_row {
+	struct out_route route;
+	int64_t nudged; /* rises when its parcels were changed from outside */
+	int64_t next_no;
+	int64_t lease_until; /* of who serves it, by the store's clock; 0: nobody */
+};
+
+/* Makes the routes of a kind those that are named: new ones begin at the outbox' end, as do
+ * those that come back from being off; those that nobody names any more go away with all that
+ * is under way on them.  Fails: STORE, UNCERTAIN. */
+bool route_sync(struct db *, struct arena *, enum route_kind, const struct out_route *named,
+	size_t n, struct err *e) MUST_USE;
+/* The same inside the db_write that changes what is named, so that nothing is missed in
+ * between. Fails: STORE. */
+bool route_sync_in(struct db *w, struct arena *, enum route_kind, const struct out_route *named,
+	size_t n, struct err *e) MUST_USE;
+/* All of a kind, by number.  Fails: STORE. */
+bool route_list(struct db *, struct arena *, enum route_kind, struct route_row **out, size_t *n,
+	struct err *e) MUST_USE;
+
+/* What was done on a route since the last time. */
+struct route_change {
+	struct place place;
+	int64_t next_no, width;
+	int64_t sent, failed, dead, dropped, missed;
+};
+
+/* Inside the transaction that begins with claim_keep().  Fails: STALE (it is no longer there,
+ * or off), STORE. */
+bool route_move(struct db *w, int64_t no, const struct route_change *, struct err *e) MUST_USE;
+/* Counts failed attempts by their reason, each named once.  Fails: STORE. */
+bool route_fail(struct db *w, int64_t no, const struct str *why, const int64_t *counts,
+	size_t n, struct err *e) MUST_USE;
+/* Nothing passes until its credentials change.  Fails: STORE. */
+bool route_bar(struct db *w, int64_t no, int64_t now, struct str why, struct err *e) MUST_USE;

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/jr.h"
 #include "domain/hook.h"
+#include "domain/route.h"
 #include "domain/shape.h"
 #include "store/db.h"
 
@@ -187,6 +188,17 @@ unique_names(const json_t *all)
 				      : UNIQUE_NO;
 }
 
+/* Hooks hear of what is committed from here on. */
+static bool
+make_routes(struct db *w, struct arena *a, const json_t *all, struct err *e)
+{
+	struct out_route *routes;
+	size_t n;
+
+	hook_routes(a, all, &routes, &n);
+	return route_sync_in(w, a, ROUTE_WEBHOOK, routes, n, e);
+}
+
 static bool
 change_in(struct db *w, void *arg, struct err *e)
 {
@@ -210,6 +222,7 @@ change_in(struct db *w, void *arg, struct err *e)
 		       ARGS(V_INT(s.version + 1), V_INT(after),
 			       V_TEXT(jr_dump(c->arena, s.all))),
 		       NO_BULK, NULL, e) &&
+	       make_routes(w, c->arena, s.all, e) &&
 	       (before == after ||
 		       db_exec(w, SQL_SETTINGS_NAMES_FROM,
 			       ARGS(after == UNIQUE_NO ? V_NULL : V_INT(0)), NO_BULK, NULL, e));

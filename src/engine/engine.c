@@ -29,6 +29,16 @@ release_claims(struct store *store, struct err *e)
 	return ok;
 }
 
+static void
+tell_here(struct engine *g)
+{
+	int n = atomic_load(&g->nhearers);
+
+	signal_raise(&g->told);
+	for (int i = 0; i < n; i++)
+		g->hearers[i].fn(g->hearers[i].arg);
+}
+
 /* Another process started, planned or changed something. */
 static void
 hear(void *arg, unsigned words)
@@ -40,7 +50,7 @@ hear(void *arg, unsigned words)
 		signal_raise(&g->planned);
 	}
 	if (words & STORE_EVENTS)
-		signal_raise(&g->told);
+		tell_here(g);
 }
 
 bool
@@ -83,8 +93,20 @@ engine_wake(struct engine *g)
 void
 engine_tell(struct engine *g)
 {
-	signal_raise(&g->told);
+	tell_here(g);
 	store_wake(g->store, STORE_EVENTS);
+}
+
+void
+engine_hear(struct engine *g, engine_hear_fn fn, void *arg)
+{
+	int n = atomic_load(&g->nhearers);
+
+	if (n == ENGINE_HEARERS)
+		panic("engine: %d hearers are the most", ENGINE_HEARERS);
+	g->hearers[n].fn = fn;
+	g->hearers[n].arg = arg;
+	atomic_store(&g->nhearers, n + 1);
 }
 
 void

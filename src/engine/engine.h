@@ -21,6 +21,11 @@ void engine_wake(struct engine *e);
 /* "Something was committed that is to be told" (domain/event.h): after any commit of an API
  * write; cheap, and once for many. */
 void engine_tell(struct engine *e);
+/* Has fn(arg) called, on any thread, for each engine_tell() of any process, until the engine
+ * has stopped; it must be quick.  At most ENGINE_HEARERS, by one thread. */
+#define ENGINE_HEARERS 4
+typedef void (*engine_hear_fn)(void *arg);
+void engine_hear(struct engine *e, engine_hear_fn fn, void *arg);
 /* Has ${sink} told of all that is committed from now on, by whatever process.  Once. */
 void engine_dispatch(struct engine *e, const struct dispatch_sink *sink);
 /* Waits until the campaign's audience is fixed (or it is no longer in_progress); false when

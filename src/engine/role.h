@@ -1,10 +1,12 @@
 /* role – what the threads of the engine share; private to engine/. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/thread.h"
 #include "engine/dispatch.h"
+#include "engine/engine.h"
 
 struct config;
 struct store;
@@ -24,6 +26,11 @@ struct engine {
 	struct signal_flag planned; /* raised when a plan was written */
 	struct signal_flag told;    /* raised when something was committed that is to be told */
 	struct dispatch_sink sink;  /* of the dispatcher, which may not be running */
+	struct {
+		engine_hear_fn fn;
+		void *arg;
+	} hearers[ENGINE_HEARERS];
+	_Atomic int nhearers; /* rises once a hearer is in its place */
 	struct thread scheduler, sizer, clerk, dispatch;
 	struct thread *workers;
 	int64_t nworkers;

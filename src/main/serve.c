@@ -23,23 +23,27 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "courier/courier.h"
+#include "courier/webhook.h"
 #include "domain/app.h"
 #include "domain/settings_live.h"
 #include "engine/dispatch.h"
 #include "engine/engine.h"
 #include "main/command.h"
 #include "main/opening.h"
+#include "net/guard.h"
 #include "net/http.h"
 #include "net/hub.h"
 #include "store/db.h"
 
 #define DRAIN_MS        10000
 #define GOODBYE_MS      2000 /* for WebSockets to take their close frames */
+#define DELIVERY_MS     7000 /* for what is on its way outside */
 #define MAX_CONNECTIONS 4096
 /* A database that goes away during the start is waited for so often. */
 #define START_TRIES 5
-/* One descriptor a connection, and some for the store and the engine. */
-#define MORE_FILES 256
+/* One descriptor a connection, and some for the store, the engine and the couriers. */
+#define MORE_FILES 1280
 
 /* Blocks the signals that end the server, for the threads to come as well, and returns a
  * descriptor that tells when one arrived; -1 on failure. */
@@ -240,6 +244,41 @@ start_engine(struct ctx *ctx, struct live **live, struct err *e)
 	return true;
 }
 
+/* What leaves the house. */
+struct couriers {
+	struct guard *guard;
+	struct webhooks *webhooks;
+	struct courier *webhook;
+};
+
+static void
+stop_couriers(struct couriers *c)
+{
+	courier_stop(c->webhook, DELIVERY_MS);
+	webhooks_free(c->webhooks);
+}
+
+static bool
+start_couriers(struct couriers *c, struct ctx *ctx, struct err *e)
+{
+	const struct webhook_opts opts = {.app = ctx->app};
+	struct courier_opts courier_opts = {
+		.store = ctx->store,
+		.guard = ctx->guard,
+		.name = "webhooks",
+		.retry_ladder = ctx->config->retry_ladder,
+		.retry_for_s = ctx->config->retry_for,
+		.lease_ms = ctx->config->lease_ms,
+	};
+	struct trade trade;
+
+	c->webhooks = webhooks_new(&opts, &trade);
+	if (!courier_start(&c->webhook, &trade, &courier_opts, e))
+		return false;
+	engine_hear(ctx->engine, courier_wake, c->webhook);
+	return true;
+}
+
 static void
 serve_until_signal(const struct http *http, int signals)
 {
@@ -260,6 +299,7 @@ run(int argc, char **argv)
 	struct app app;
 	struct ctx ctx = {.config = &config, .app = &app};
 	struct live *live;
+	struct couriers couriers = {0};
 	struct http *http;
 	struct buf openapi;
 	struct err e;
@@ -276,7 +316,8 @@ run(int argc, char **argv)
 		return command_fail(COMMAND_FAILED, "signals: %s", strerror(errno));
 	arena_init(&arena, 4096, SIZE_MAX);
 
-	if (!make_limit(&ctx.limit, &arena, &config, &e)) {
+	if (!guard_new(&couriers.guard, config.webhook_allow, &e) ||
+		!make_limit(&ctx.limit, &arena, &config, &e)) {
 		status = COMMAND_USAGE;
 		goto err0;
 	}
@@ -291,13 +332,16 @@ run(int argc, char **argv)
 		goto err2;
 	if (!open_hub(&ctx.hub, sockets, &e))
 		goto err2;
+	ctx.guard = couriers.guard;
 	if (!start_engine(&ctx, &live, &e))
 		goto err3;
+	if (!start_couriers(&couriers, &ctx, &e))
+		goto err4;
 	openapi = openapi_document();
 	ctx.openapi = buf_view(&openapi);
 	ctx.origins = str_of(config.origins);
 	if (!listen_http(&http, &ctx, &e))
-		goto err4;
+		goto err5;
 
 	serve_until_signal(http, signals);
 	status = COMMAND_OK;
@@ -305,10 +349,12 @@ run(int argc, char **argv)
 	/* First, so that clients go elsewhere while requests finish. */
 	hub_stop(ctx.hub, GOODBYE_MS);
 	http_stop(http, DRAIN_MS);
-err4:
+err5:
 	buf_free(&openapi);
+err4:
 	engine_stop(ctx.engine);
 	live_free(live);
+	stop_couriers(&couriers);
 err3:
 	hub_stop(ctx.hub, 0);
 	hub_free(ctx.hub);
@@ -318,6 +364,7 @@ err2:
 err1:
 	store_close(ctx.store);
 err0:
+	guard_free(couriers.guard);
 	limit_free(ctx.limit);
 	arena_fini(&arena);
 	close(signals);

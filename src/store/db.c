@@ -307,6 +307,7 @@ db_take(struct db *db, enum counter c, int64_t n, int64_t *first, struct err *e)
 		[COUNTER_VOTE] = "vote",
 		[COUNTER_TASK] = "task",
 		[COUNTER_EVENT] = "event",
+		[COUNTER_ROUTE] = "route",
 		[COUNTER_REMOVAL] = "removal",
 	};
 	bool found;

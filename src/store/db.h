@@ -249,6 +249,7 @@ enum counter {
 	COUNTER_VOTE,
 	COUNTER_TASK,
 	COUNTER_EVENT,
+	COUNTER_ROUTE,
 	COUNTER_REMOVAL /* of channels: how often; see engine/batch_write.c */
 };
 

@@ -110,6 +110,7 @@ export class Server {
 			FANFARE_STORE: this.database?.url ?? `sqlite:${this.file}`,
 			FANFARE_API_KEY: KEY,
 			FANFARE_API_SECRET: SECRET,
+			FANFARE_WEBHOOK_ALLOW: '127.0.0.0/8',
 			...env,
 		};
 		this.key = this.env.FANFARE_API_KEY;
