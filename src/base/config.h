@@ -23,8 +23,7 @@ struct err;
 	X(api_secret, STR, "", 1, "API secret that signs tokens; environment or file only")    \
 	X(webhook_allow, STR, "", 0, "private networks a webhook may reach, e.g. 127.0.0.0/8") \
 	X(retry_ladder, STR, "5,30,120,600,1800,3600,7200,14400,21600", 0,                     \
-		"seconds between later attempts of a webhook or push; the last again and "     \
-		"again")                                                                       \
+		"seconds between later attempts")                                              \
 	X(retry_for, INT, "259200", 0, "seconds after which what fails is a dead letter")      \
 	X(http_threads, INT, "16", 0, "threads that serve HTTP requests (1..256)")             \
 	X(connections, INT, "10000", 0, "WebSocket connections at once")                       \
