@@ -1,4 +1,5 @@
 /* apps – the endpoints of the app's settings (api.md §6.8). */
+#include "api/address_rule.h"
 #include "api/app_wire.h"
 #include "api/req.h"
 #include "domain/settings.h"
@@ -26,7 +27,8 @@ update(struct req *r, struct err *e)
 {
 	json_t *body;
 
-	if (!req_body(r, &body, e) || !settings_change(r->db, r->arena, body, e) ||
+	if (!req_body(r, &body, e) || !address_rule_app(r, body, e) ||
+		!settings_change(r->db, r->arena, body, e) ||
 		!settings_live_read(r->ctx->settings, r->db, e))
 		return false;
 	engine_wake(r->ctx->engine);

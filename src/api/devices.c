@@ -1,4 +1,5 @@
 /* devices – the endpoints of devices and push providers (api.md §6.6, §6.9). */
+#include "api/address_rule.h"
 #include "api/req.h"
 #include "api/wire.h"
 #include "base/clock.h"
@@ -108,6 +109,7 @@ put_provider(struct req *r, struct err *e)
 	json_t *body, *obj = NULL;
 
 	if (!req_body(r, &body, e) || !jr_obj(body, "push_provider", REQUIRED, &obj, e) ||
+		!address_rule_provider(r, obj, e) ||
 		!push_provider_put(r->db, r->arena, obj, &p, e))
 		return false;
 	jw_key(&r->w, STR("push_provider"));

@@ -143,17 +143,35 @@ trim_in(struct db *w, void *arg, struct err *e)
 {
 	const struct trimming *t = arg;
 
-	return db_exec(w, SQL_EVENT_TRIM,
-		ARGS(V_INT(t->from), V_INT(t->from + TRIM_STEP), V_INT(t->to),
-			V_INT(t->before)),
-		NO_BULK, NULL, e);
+	return db_exec(w, SQL_EVENT_TRIM_MISSED,
+		       ARGS(V_INT(t->from), V_INT(t->from + TRIM_STEP), V_INT(t->to),
+			       V_INT(t->before)),
+		       NO_BULK, NULL, e) &&
+	       db_exec(w, SQL_EVENT_TRIM,
+		       ARGS(V_INT(t->from), V_INT(t->from + TRIM_STEP), V_INT(t->to),
+			       V_INT(t->before)),
+		       NO_BULK, NULL, e);
+}
+
+/* Up to which position every route has read; INT64_MAX: there is none. */
+static bool
+read_by_all(struct db *db, int64_t *out, struct err *e)
+{
+	struct rows r;
+
+	*out = INT64_MAX;
+	if (!db_query(db, SQL_EVENT_UNREAD_FROM, NO_ARGS, NO_BULK, &r, e))
+		return false;
+	if (rows_next(&r) && !row_null(&r, 0))
+		*out = row_int(&r, 0);
+	return rows_end(&r, e);
 }
 
 bool
 event_trim(struct db *db, int64_t now, bool *more, struct err *e)
 {
 	struct trimming t = {.before = now - EVENT_KEEP_DAYS * DAY_US};
-	int64_t last, at = 0;
+	int64_t last, at = 0, unread;
 	struct rows r;
 
 	*more = false;
@@ -167,7 +185,10 @@ event_trim(struct db *db, int64_t now, bool *more, struct err *e)
 	}
 	if (!rows_end(&r, e))
 		return false;
-	t.to = last - EVENT_KEEP_MAX;
+	/* What a route has still to read is kept although there are many. */
+	if (!read_by_all(db, &unread, e))
+		return false;
+	t.to = MIN_OF(last - EVENT_KEEP_MAX, unread);
 	*more = *more && (t.from <= t.to || at < t.before);
 	return !*more || db_write(db, trim_in, &t, e);
 }

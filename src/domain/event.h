@@ -73,7 +73,8 @@ bool event_after(struct db *, struct arena *, int64_t pos, size_t max, struct ev
 bool event_of_channels(struct db *, struct arena *, const int64_t *nos, size_t nnos,
 	int64_t after, size_t max, struct event **out, size_t *n, struct err *e) MUST_USE;
 
-/* For so long, and so many of them, events are kept for who was away. */
+/* For so long, and so many of them, events are kept for who was away; more than so many for a
+ * route that has not read them (domain/route.h).  What is removed unread is counted there. */
 #define EVENT_KEEP_DAYS 30
 #define EVENT_KEEP_MAX  1000000
 

@@ -210,15 +210,15 @@ guard_free(struct guard *g)
 static bool
 read_host(CURLU *u, char *to, size_t size)
 {
-	unsigned flags = 0;
 	char *host = NULL;
 	size_t n;
-	bool ok;
+	bool ok = false;
 
 #ifdef CURLU_PUNYCODE
-	flags = CURLU_PUNYCODE;
+	ok = curl_url_get(u, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK;
 #endif
-	if (curl_url_get(u, CURLUPART_HOST, &host, flags) != CURLUE_OK)
+	/* Where that cannot be done, it is not called by such a name either. */
+	if (!ok && curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
 		return false;
 	n = strlen(host);
 	while (n > 0 && host[n - 1] == '.')

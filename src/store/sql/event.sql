@@ -22,6 +22,16 @@ LIMIT $2
 -- name: event_oldest
 SELECT e.pos, e.at FROM events e ORDER BY e.pos LIMIT 1
 
+-- Up to where every route has read.
+-- name: event_unread_from
+SELECT MIN(r.pos) FROM routes r WHERE r.is_off = 0
+
+-- What event_trim removes although a route has not read it.
+-- name: event_trim_missed
+UPDATE routes SET missed = missed + (SELECT COUNT(*) FROM events e
+	WHERE e.pos >= $1 AND e.pos < $2 AND e.pos > routes.pos AND (e.pos <= $3 OR e.at < $4))
+WHERE is_off = 0 AND pos + 1 < $2
+
 -- name: event_trim
 DELETE FROM events WHERE pos >= $1 AND pos < $2 AND (pos <= $3 OR at < $4)
 

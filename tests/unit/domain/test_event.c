@@ -7,6 +7,7 @@
 #include "domain/membership.h"
 #include "domain/patch.h"
 #include "domain/read.h"
+#include "domain/route.h"
 
 #define DAY (86400 * SECOND)
 
@@ -413,6 +414,37 @@ too_many_go_whatever_their_age(void **state)
 	assert_false(more);
 }
 
+/* However many there are, none that a route has still to read; after 30 days they go, and it is
+ * counted. */
+static void
+what_a_route_has_not_read_stays_for_a_while(void **state)
+{
+	struct out_route named = {.kind = ROUTE_WEBHOOK, .ident = STR("h")};
+	struct fixture *f = *state;
+	struct err e;
+	bool more;
+
+	add_many(f, T0, 2);
+	must(route_sync(f->db, &f->arena, ROUTE_WEBHOOK, &named, 1, &e), &e);
+	add_many(f, T0, 8);
+	sql_run(f->db, "UPDATE counters SET next = next + $1 WHERE name = 'event'",
+		ARGS(V_INT(EVENT_KEEP_MAX - 2)));
+	must(event_trim(f->db, T0, &more, &e), &e);
+	assert_int_equal(sql_int(f->db, "SELECT MIN(pos) FROM events", NO_ARGS), 3);
+	must(event_trim(f->db, T0, &more, &e), &e);
+	assert_false(more);
+	assert_int_equal(sql_int(f->db, "SELECT missed FROM routes", NO_ARGS), 0);
+	must(event_trim(f->db, T0 + 31 * DAY, &more, &e), &e);
+	assert_int_equal(sql_int(f->db, "SELECT COUNT(*) FROM events", NO_ARGS), 0);
+	assert_int_equal(sql_int(f->db, "SELECT missed FROM routes", NO_ARGS), 8);
+	/* One that is off has nothing to miss. */
+	named.is_off = true;
+	must(route_sync(f->db, &f->arena, ROUTE_WEBHOOK, &named, 1, &e), &e);
+	add_many(f, T0, 8);
+	must(event_trim(f->db, T0 + 31 * DAY, &more, &e), &e);
+	assert_int_equal(sql_int(f->db, "SELECT missed FROM routes", NO_ARGS), 8);
+}
+
 static void
 events_of_channels(void **state)
 {
@@ -451,6 +483,7 @@ main(void)
 		with_store(what_is_rolled_back_is_not_told),
 		with_store(old_ones_go_some_at_a_time),
 		with_store(too_many_go_whatever_their_age),
+		with_store(what_a_route_has_not_read_stays_for_a_while),
 		with_store(events_of_channels),
 	};
 

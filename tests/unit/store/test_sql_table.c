@@ -17,6 +17,8 @@ static const struct {
 	{SQL_CHANNEL_ORIGINS_OF_MEMBER, "the same"},
 	{SQL_CHANNEL_TYPE_LIST, "there are 55 at most"},
 	{SQL_CLAIM_RELEASE_ALL, "once, at the start"},
+	{SQL_EVENT_TRIM_MISSED, "there are a hundred routes or so"},
+	{SQL_EVENT_UNREAD_FROM, "the same"},
 	{SQL_EVENT_OLDEST, "in the order of the key, LIMIT 1"},
 	{SQL_OBLIVION_NEXT, "in the order of the key, LIMIT 1"},
 	{SQL_PUSH_PROVIDER_COUNT, "there are 25 at most"},
