@@ -106,7 +106,8 @@ struct route_group {
 extern const struct route_group routes_users, routes_user_state, routes_tasks, routes_devices,
 	routes_segments, routes_campaigns, routes_channels, routes_channel_update,
 	routes_channel_types, routes_members, routes_reads, routes_messages, routes_polls,
-	routes_rates, routes_apps, routes_ops, routes_realtime, routes_sync, routes_signals;
+	routes_rates, routes_apps, routes_ops, routes_realtime, routes_sync, routes_signals,
+	routes_outgoing;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

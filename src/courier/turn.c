@@ -29,6 +29,7 @@ struct draft {
 	struct aside *put, *update;
 	int64_t *gone_loads, *gone_asides;
 	size_t nloads, nput, nupdate, ngone_loads, ngone_asides;
+	bool has_dead;
 };
 
 /* ---- when -------------------------------------------------------------------------------- */
@@ -106,7 +107,10 @@ draft_item(struct draft *d, const struct item *item, int64_t now)
 	if (j->verdict == VERDICT_OK || j->verdict == VERDICT_GONE) {
 		if (item->was_aside)
 			d->gone_asides[d->ngone_asides++] = item->no;
-	} else if (item->was_aside) {
+		return;
+	}
+	d->has_dead = d->has_dead || s.state == ASIDE_DEAD;
+	if (item->was_aside) {
 		d->update[d->nupdate++] = s;
 	} else {
 		d->put[d->nput++] = s;
@@ -155,7 +159,8 @@ write_draft(struct db *w, int64_t route, const struct draft *d, struct err *e)
 	       load_delete(w, route, d->gone_loads, d->ngone_loads, e) &&
 	       aside_put(w, route, d->put, d->nput, e) &&
 	       aside_update(w, route, d->update, d->nupdate, e) &&
-	       aside_delete(w, route, d->gone_asides, d->ngone_asides, e);
+	       aside_delete(w, route, d->gone_asides, d->ngone_asides, e) &&
+	       (!d->has_dead || aside_trim_dead(w, route, e));
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "domain/page.h"
 #include "store/db.h"
 
 /* Rows that are written with one statement. */
@@ -134,4 +135,122 @@ aside_look(struct db *db, int64_t route, int64_t *count, int64_t *due_at, struct
 	if (rows_next(&r))
 		*due_at = row_time(&r, 0);
 	return rows_end(&r, e);
+}
+
+/* ---- dead letters ------------------------------------------------------------------------ */
+
+bool
+aside_trim_dead(struct db *w, int64_t route, struct err *e)
+{
+	int64_t dropped = 0;
+
+	return db_exec(w, SQL_DEAD_TRIM, ARGS(V_INT(route), V_INT(ASIDE_DEAD_MAX)), NO_BULK,
+		       &dropped, e) &&
+	       (dropped == 0 || db_exec(w, SQL_ROUTE_DROP_NOTE,
+					ARGS(V_INT(route), V_INT(dropped)), NO_BULK, NULL, e));
+}
+
+struct collected {
+	struct arena *arena;
+	struct aside *list;
+	size_t n;
+};
+
+static bool
+collect(void *arg, struct rows *r, struct err *e UNUSED)
+{
+	struct collected *c = arg;
+
+	c->list[c->n++] = (struct aside){
+		.no = row_int(r, 0),
+		.state = ASIDE_DEAD,
+		.due_at = row_int(r, 1),
+		.first_at = row_int(r, 2),
+		.attempts = row_int(r, 3),
+		.why = arena_dup(c->arena, row_str(r, 4)),
+		.parcel = {.id = arena_dup(c->arena, row_str(r, 5)),
+			.type = arena_dup(c->arena, row_str(r, 6)),
+			.address =
+				row_null(r, 7) ? STR_NONE : arena_dup(c->arena, row_str(r, 7)),
+			.at = row_int(r, 8),
+			.body = arena_dup(c->arena, row_str(r, 9))},
+	};
+	return true;
+}
+
+bool
+aside_dead_page(struct db *db, struct arena *a, const struct app *app, int64_t route,
+	const struct page_ask *ask, struct aside **out, size_t *n, struct page_links *links,
+	struct err *e)
+{
+	static const struct filter_field fields[] = {
+		{"died_at", FILTER_TIME, OP_SCALAR, "p.due_at", FILTER_NEVER_NULL},
+	};
+	static const struct filter_schema schema = {
+		.subject = "dead letter",
+		.fields = fields,
+		.n = ARRAY_LEN(fields),
+		.tie = "p.no",
+	};
+	const struct page_list list = {
+		.name = "dead",
+		.scope = arena_printf(a, "%lld", (long long)route),
+		.schema = &schema,
+		.columns = "p.no, p.due_at, p.first_at, p.attempts, p.why, p.id, p.type, "
+			   "p.address, p.at, p.body",
+		.from_where = "parcels p WHERE p.route = $1 AND p.state = 2",
+		.default_field = "died_at",
+		.args = ARGS(V_INT(route)),
+	};
+	struct collected c = {.arena = a};
+
+	c.list = arena_array(a, (size_t)ask->limit, sizeof(*c.list));
+	if (!page_run(db, a, app, &list, ask, collect, &c, links, e))
+		return false;
+	*out = c.list;
+	*n = c.n;
+	return true;
+}
+
+struct dealing {
+	int64_t route, changed;
+	struct str id;
+	bool replays;
+};
+
+static bool
+deal_in(struct db *w, void *arg, struct err *e)
+{
+	struct dealing *d = arg;
+	bool ok = d->replays
+			  ? db_exec(w, SQL_DEAD_REPLAY,
+				    ARGS(V_INT(d->route), V_INT(clock_now_us()), V_TEXT(d->id)),
+				    NO_BULK, &d->changed, e)
+			  : db_exec(w, SQL_DEAD_DROP, ARGS(V_INT(d->route), V_TEXT(d->id)),
+				    NO_BULK, &d->changed, e);
+
+	return ok && db_exec(w, SQL_ROUTE_NUDGE, ARGS(V_INT(d->route)), NO_BULK, NULL, e);
+}
+
+static bool
+deal(struct db *db, int64_t route, struct str id, bool replays, int64_t *n, struct err *e)
+{
+	struct dealing d = {.route = route, .id = id, .replays = replays};
+
+	if (!db_write(db, deal_in, &d, e))
+		return false;
+	*n = d.changed;
+	return true;
+}
+
+bool
+aside_replay(struct db *db, int64_t route, struct str id, int64_t *n, struct err *e)
+{
+	return deal(db, route, id, true, n, e);
+}
+
+bool
+aside_drop(struct db *db, int64_t route, struct str id, int64_t *n, struct err *e)
+{
+	return deal(db, route, id, false, n, e);
 }

@@ -3,6 +3,10 @@
 #pragma once
 #include "domain/route.h"
 
+struct app;
+struct page_ask;
+struct page_links;
+
 /* Stored. */
 enum aside_state { ASIDE_WAITS = 1, ASIDE_DEAD = 2, ASIDE_TAKEN = 3 };
 
@@ -16,7 +20,7 @@ struct aside {
 	struct parcel parcel;
 };
 
-/* All but the first inside the transaction of the route's courier.  They fail with STORE. */
+/* ---- inside the transactions of the route's courier; they fail with STORE ---- */
 
 /* Takes up to ${max} that are due for another attempt, which counts from here on.  What
  * results is in the arena, without why. */
@@ -32,6 +36,22 @@ aside_delete(struct db *w, int64_t route, const int64_t *nos, size_t n, struct e
 /* Those that a courier before had taken wait again. */
 bool aside_take_over(struct db *w, int64_t route, struct err *e) MUST_USE;
 
+/* So many dead letters of a route are kept; of more, the oldest are dropped, and counted. */
+#define ASIDE_DEAD_MAX 10000
+bool aside_trim_dead(struct db *w, int64_t route, struct err *e) MUST_USE;
+
+/* ---- for others ---- */
+
 /* How many are put aside, and when the first of them is due (NO_TIME: none).  Fails: STORE. */
 bool
 aside_look(struct db *, int64_t route, int64_t *count, int64_t *due_at, struct err *e) MUST_USE;
+
+/* A page of a route's dead letters, the oldest first; in the arena.  Fails: INPUT, STORE. */
+bool aside_dead_page(struct db *, struct arena *, const struct app *, int64_t route,
+	const struct page_ask *, struct aside **out, size_t *n, struct page_links *,
+	struct err *e) MUST_USE;
+/* Dead letters, or that of the event ${id}, are tried again as if they were new, but their
+ * attempts are counted on; or are dropped.  *n: how many.  Fails: STORE, UNCERTAIN. */
+bool
+aside_replay(struct db *, int64_t route, struct str id, int64_t *n, struct err *e) MUST_USE;
+bool aside_drop(struct db *, int64_t route, struct str id, int64_t *n, struct err *e) MUST_USE;

@@ -73,7 +73,7 @@ bool route_list(struct db *, struct arena *, enum route_kind, struct route_row *
 struct route_change {
 	struct place place;
 	int64_t next_no, width;
-	int64_t sent, failed, dead, dropped, missed;
+	int64_t sent, failed, dead, missed;
 };
 
 /* Inside the transaction that begins with claim_keep().  Fails: STALE (it is no longer there,

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 
-import { jsClient } from './lib/clients.mjs';
+import { assertError, assertOk, call, jsClient, rawClient, userToken } from './lib/clients.mjs';
 import { startServer } from './lib/fixtures.mjs';
 import { Sink } from './lib/sink.mjs';
 import { until } from './lib/wait.mjs';
 
-let server, js;
+let server, api, js;
 const sinks = [];
 before(async () => {
-	({ server, js } = await startServer(['ann', 'bob'], { env: { FANFARE_RETRY_LADDER: '0.1,0.2', FANFARE_LEASE_MS: 1500,
+	({ server, api, js } = await startServer(['ann', 'bob'], { env: { FANFARE_RETRY_LADDER: '0.1,0.2', FANFARE_LEASE_MS: 1500,
 		FANFARE_WEBHOOK_ALLOW: '127.0.0.0/8' } }));
 	await js.channel('messaging', 'm', { members: ['ann', 'bob'], created_by_id: 'ann' }).create();
 });
@@ -31,6 +31,14 @@ const hook = (url, more = {}) => ({ enabled: true, hook_type: 'webhook', product
 const use = (...hooks) => js.updateAppSettings({ event_hooks: hooks });
 const say = async (text = 'Hi') =>
 	(await js.channel('messaging', 'm').sendMessage({ text, user_id: 'ann' })).message;
+
+const routes = async () => assertOk(await api.get('/routes'), 200).routes;
+/* The one hook there is, as a route. */
+const route = async () => (await routes())[0];
+const pathOf = async (what) => {
+	const { kind, ident } = await route();
+	return `/routes/${kind}/${ident}/${what}`;
+};
 
 afterEach(async () => {
 	await use();
@@ -136,6 +144,7 @@ describe('what failed', () => {
 		await sink.wait(5);
 		await server.restart('kill');
 		js = jsClient(server);
+		api = rawClient(server);
 		broken = false;
 		const before = sink.deliveries.length;
 		await until('all have arrived', () => {
@@ -148,4 +157,152 @@ describe('what failed', () => {
 			bodies.set(d.id, d.body);
 		}
 	});
+});
+
+describe('dead letters', () => {
+	test('what is refused for good is kept, listed, replayed, dropped', async () => {
+		let status = 404;
+		const sink = await open((req, res) => {
+			res.statusCode = status;
+			res.end();
+		});
+		await use(hook(sink.url));
+		for (let i = 0; i < 3; i++)
+			await say(`${i}`);
+		await until('three are dead', async () => (await route()).dead === 3);
+		assert.equal(sink.deliveries.length, 3, 'a 4xx is not tried again');
+		const seen = await route();
+		assert.deepEqual([seen.sent, seen.failed, seen.failures, seen.put_aside],
+			[0, 3, { http_404: 3 }, 0]);
+
+		const one = assertOk(await api.get(await pathOf('dead'), { limit: 2 }), 200);
+		assert.equal(one.letters.length, 2);
+		const two = assertOk(await api.get(await pathOf('dead'), { limit: 2, next: one.next }), 200);
+		const letters = [...one.letters, ...two.letters];
+		assert.deepEqual(letters.map((l) => [l.reason, l.attempts, l.type]),
+			Array(3).fill(['http_404', 1, 'message.new']));
+		assert.deepEqual(new Set(letters.map((l) => l.body)),
+			new Set(sink.deliveries.map((d) => d.body)));
+
+		status = 200;
+		const [first, second] = letters;
+		assert.equal(assertOk(await api.post(await pathOf('replay'), { id: first.id }), 201).replayed, 1);
+		const [again] = await sink.wait(1, (d) => d.id === first.id && d.attempt === 2);
+		assert.equal(again.body, first.body);
+		await until('two are left', async () => (await route()).dead === 2);
+		assert.equal(assertOk(await api.del(await pathOf('dead'), { id: second.id }), 200).dropped, 1);
+		assert.equal(assertOk(await api.post(await pathOf('replay'), {}), 201).replayed, 1);
+		await until('all is sent', async () => {
+			const { sent, dead, put_aside } = await route();
+			return sent === 2 && dead === 0 && put_aside === 0;
+		});
+		assert.equal(assertOk(await api.del(await pathOf('dead')), 200).dropped, 0);
+	});
+
+	test('bad input', async () => {
+		const sink = await open();
+		await use(hook(sink.url));
+		const { ident } = await route();
+		const dead = `/routes/webhook/${ident}/dead`;
+		for (const [method, path, body, query, status, words] of [
+			['GET', '/routes/x/y/dead', undefined, {}, 400, 'kind: expected webhook or push'],
+			['GET', '/routes/webhook/nobody/dead', undefined, {}, 404, 'webhook/nobody'],
+			['GET', `/routes/push/${ident}/dead`, undefined, {}, 404, `push/${ident}`],
+			['POST', '/routes/webhook/nobody/pause', {}, {}, 404, 'webhook/nobody'],
+			['POST', '/routes/webhook/nobody/replay', {}, {}, 404, 'webhook/nobody'],
+			['DELETE', '/routes/webhook/nobody/dead', undefined, {}, 404, 'webhook/nobody'],
+			['GET', dead, undefined, { limit: 0 }, 400, 'limit'],
+			['GET', dead, undefined, { limit: 101 }, 400, 'limit'],
+			['GET', dead, undefined, { limit: 'x' }, 400, 'limit'],
+			['GET', dead, undefined, { next: 'x' }, 400, 'next'],
+			['GET', dead, undefined, { next: 'x', prev: 'y' }, 400, 'next and prev'],
+			['POST', `/routes/webhook/${ident}/replay`, { id: 5 }, {}, 400, 'id'],
+			['POST', `/routes/webhook/${ident}/replay`, { id: 'x'.repeat(65) }, {}, 400, 'id'],
+			['POST', `/routes/webhook/${ident}/replay`, [], {}, 400, 'body'],
+		]) {
+			const answer = await call(server, method, path, { body, query });
+			assertError(answer, status, status === 404 ? 16 : 4);
+			assert.ok(answer.body.message.includes(words), answer.body.message);
+		}
+		const token = userToken(server, 'bob');
+		assertError(await call(server, 'GET', '/routes', { token }), 403, 17);
+		assertError(await call(server, 'POST', `/routes/webhook/${ident}/pause`, { token, body: {} }), 403, 17);
+	});
+});
+
+describe('a route', () => {
+	test('that is paused keeps what happens; resumed it sends it', async () => {
+		const sink = await open();
+		await use(hook(sink.url));
+		const paused = assertOk(await api.post(await pathOf('pause'), {}), 201).route;
+		assert.notEqual(paused.paused_at, null);
+		/* Until its courier has heard of it, what is said goes out. */
+		await until('nothing goes out any more', async () => {
+			const before = sink.deliveries.length;
+			await say('quiet');
+			await until('it is sent, or lags', async () =>
+				sink.deliveries.length > before || (await route()).lag > 0.3);
+			return sink.deliveries.length === before;
+		});
+		await say('kept');
+		assert.ok((await route()).behind > 1);
+		const before = sink.deliveries.length;
+		assert.equal(assertOk(await api.post(await pathOf('resume'), {}), 201).route.paused_at, null);
+		await sink.wait(before + 2);
+		await until('nothing waits', async () => (await route()).behind === 0);
+	});
+
+	test('that was disabled skips what happened meanwhile', async () => {
+		const sink = await open();
+		await use(hook(sink.url));
+		const { id } = (await js.getAppSettings()).app.event_hooks[0];
+		await say('before');
+		await sink.wait(1);
+		await use(hook(sink.url, { id, enabled: false }));
+		assert.equal((await route()).enabled, false);
+		await say('meanwhile');
+		await use(hook(sink.url, { id }));
+		const { id: last } = await say('after');
+		await sink.wait(2);
+		assert.equal(sink.deliveries.length, 2);
+		assert.match(sink.deliveries[1].body, new RegExp(last));
+	});
+
+	test('nobody names any more is gone, with what was under way', async () => {
+		const sink = await open((req, res) => {
+			res.statusCode = 500;
+			res.end();
+		});
+		await use(hook(sink.url));
+		await say();
+		await until('it is put aside', async () => (await route()).put_aside === 1);
+		await use();
+		assert.deepEqual(await routes(), []);
+		assert.equal(server.sql('SELECT COUNT(*) FROM parcels'), '0');
+		assert.equal(server.sql('SELECT COUNT(*) FROM route_failures'), '0');
+	});
+});
+
+test('addresses that lead inward are refused where they are saved', async () => {
+	for (const [body, field] of [
+		[{ webhook_url: 'http://10.0.0.1/' }, 'webhook_url'],
+		[{ webhook_url: 'http://user:pw@example.com/' }, 'webhook_url'],
+		[{ before_message_send_hook_url: 'http://[::1]:80/' }, 'before_message_send_hook_url'],
+		[{ custom_action_handler_url: 'http://0xa9fea9fe/' }, 'custom_action_handler_url'],
+		[{ event_hooks: [hook('https://example.com'), hook('http://169.254.169.254/')] },
+			'event_hooks[1].webhook_url'],
+		[{ event_hooks: [hook('https://example.com', { callback: { mode: 'CALLBACK_MODE_REST',
+			server_url: 'http://192.168.0.1/' } })] }, 'event_hooks[0].callback.server_url'],
+		[{ apn_config: { host: '10.1.1.1' } }, 'apn_config.host'],
+	]) {
+		const answer = await call(server, 'PATCH', '/app', { body });
+		assertError(answer, 400, 4);
+		assert.ok(answer.body.message.includes(`${field}: `), answer.body.message);
+	}
+	for (const field of ['firebase_host', 'apn_host']) {
+		const answer = await api.post('/push_providers', { push_provider: { name: 'x',
+			type: 'firebase', [field]: 'http://172.16.1.1:8080' } });
+		assertError(answer, 400, 4);
+		assert.ok(answer.body.message.includes(`push_provider.${field}: `), answer.body.message);
+	}
 });

@@ -40,7 +40,7 @@ DELETE FROM parcels WHERE route @in(SELECT r.no FROM @rows(no BIGINT) AS r)
 -- What its courier has done since the last time.
 -- name: route_move
 UPDATE routes SET pos = $2, next_key = $3, next_no = $4, width = $5, sent = sent + $6,
-	failed = failed + $7, dead = dead + $8, dropped = dropped + $9, missed = missed + $10
+	failed = failed + $7, dead = dead + $8, missed = missed + $9
 WHERE no = $1 AND is_off = 0
 
 -- name: route_fail
@@ -93,3 +93,53 @@ SELECT COUNT(*) FROM parcels p WHERE p.route = $1 AND p.state IN (1, 3)
 
 -- name: aside_next_due
 SELECT MIN(p.due_at) FROM parcels p WHERE p.route = $1 AND p.state = 1
+
+-- ---- for who looks from outside ---------------------------------------------------------
+
+-- How each route goes; of kind $1 (NULL: of all) and ident $2 (NULL: all).  What is oldest of
+-- what has not been sent yet is in a load, or behind the place.
+-- name: route_report
+SELECT r.no, r.kind, r.ident, r.is_off, r.created_at, r.paused_at, r.barred_at, r.barred_why,
+	r.width, r.sent, r.failed, r.dropped, r.missed, r.pos,
+	(SELECT COUNT(*) FROM parcels p WHERE p.route = r.no AND p.state IN (1, 3)),
+	(SELECT COUNT(*) FROM parcels p WHERE p.route = r.no AND p.state = 2),
+	(SELECT MIN(l.at) FROM loads l WHERE l.route = r.no),
+	(SELECT e.at FROM events e WHERE e.pos > r.pos ORDER BY e.pos LIMIT 1)
+FROM routes r
+WHERE (CAST($1 AS BIGINT) IS NULL OR r.kind = $1)
+	AND (CAST($2 AS TEXT) IS NULL OR r.ident = $2)
+ORDER BY r.no
+
+-- name: route_failures_list
+SELECT f.route, f.why, f.n FROM @rows(no BIGINT) AS r @probe(route_failures f ON f.route = r.no)
+ORDER BY f.route, f.why
+
+-- name: route_no
+SELECT r.no FROM routes r WHERE r.kind = $1 AND r.ident = $2
+
+-- name: route_pause
+UPDATE routes SET paused_at = COALESCE(paused_at, $2), nudged = nudged + 1 WHERE no = $1
+
+-- name: route_resume
+UPDATE routes SET paused_at = NULL, barred_at = NULL, barred_why = NULL, nudged = nudged + 1
+WHERE no = $1
+
+-- name: route_nudge
+UPDATE routes SET nudged = nudged + 1 WHERE no = $1
+
+-- Dead letters ($3: that of one event only) begin anew.
+-- name: dead_replay
+UPDATE parcels SET state = 1, due_at = $2, first_at = $2
+WHERE route = $1 AND state = 2 AND (CAST($3 AS TEXT) IS NULL OR id = $3)
+
+-- name: dead_drop
+DELETE FROM parcels WHERE route = $1 AND state = 2 AND (CAST($2 AS TEXT) IS NULL OR id = $2)
+
+-- All but the newest.
+-- name: dead_trim
+DELETE FROM parcels WHERE route = $1 AND state = 2 AND due_at <= (
+	SELECT p.due_at FROM parcels p WHERE p.route = $1 AND p.state = 2
+	ORDER BY p.due_at DESC, p.no DESC LIMIT 1 OFFSET $2)
+
+-- name: route_drop_note
+UPDATE routes SET dropped = dropped + $2 WHERE no = $1

@@ -19,6 +19,7 @@ static const struct {
 	{SQL_CLAIM_RELEASE_ALL, "once, at the start"},
 	{SQL_EVENT_TRIM_MISSED, "there are a hundred routes or so"},
 	{SQL_EVENT_UNREAD_FROM, "the same"},
+	{SQL_ROUTE_REPORT, "the same"},
 	{SQL_EVENT_OLDEST, "in the order of the key, LIMIT 1"},
 	{SQL_OBLIVION_NEXT, "in the order of the key, LIMIT 1"},
 	{SQL_PUSH_PROVIDER_COUNT, "there are 25 at most"},
