@@ -25,6 +25,18 @@ differ(const struct out_route *named, size_t n, const struct route_row *rows, si
 	return false;
 }
 
+/* The names are read anew inside: settings that were changed since have routes already. */
+static bool
+sync_in(struct db *w, void *arg, struct err *e)
+{
+	struct courier *c = arg;
+	struct out_route *named = NULL;
+	size_t n = 0;
+
+	return c->trade.routes(c->trade.arg, w, &c->arena, &named, &n, e) &&
+	       route_sync_in(w, &c->arena, c->trade.kind, named, n, e);
+}
+
 /* Whoever changes settings makes routes as well, so that nothing is missed in between; this is
  * for what was changed otherwise. */
 static bool
@@ -36,7 +48,7 @@ list_routes(struct courier *c, struct route_row **rows, size_t *nrows, struct er
 	return c->trade.routes(c->trade.arg, c->db, &c->arena, &named, &n, e) &&
 	       route_list(c->db, &c->arena, c->trade.kind, rows, nrows, e) &&
 	       (!differ(named, n, *rows, *nrows) ||
-		       (route_sync(c->db, &c->arena, c->trade.kind, named, n, e) &&
+		       (db_write(c->db, sync_in, c, e) &&
 			       route_list(c->db, &c->arena, c->trade.kind, rows, nrows, e)));
 }
 

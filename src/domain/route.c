@@ -114,43 +114,26 @@ sync_known(struct db *w, const struct sync *s, const struct route_row *rows, siz
 	return delete_routes(w, gone, ngone, e);
 }
 
-static bool
-sync_in(struct db *w, void *arg, struct err *e)
-{
-	const struct sync *s = arg;
-	struct str *idents = arena_array(s->arena, s->n, sizeof(*idents));
-	int64_t *off = arena_array(s->arena, s->n, sizeof(*off)), last;
-	bool *is_known = arena_zalloc(s->arena, s->n);
-	struct route_row *rows;
-	size_t n, nfresh = 0;
-
-	if (!event_last(w, &last, e) || !route_list(w, s->arena, s->kind, &rows, &n, e) ||
-		!sync_known(w, s, rows, n, last, is_known, e))
-		return false;
-	for (size_t i = 0; i < s->n; i++)
-		if (!is_known[i]) {
-			idents[nfresh] = s->named[i].ident;
-			off[nfresh++] = s->named[i].is_off;
-		}
-	return insert_routes(w, s, idents, off, nfresh, last, e);
-}
-
 bool
 route_sync_in(struct db *w, struct arena *a, enum route_kind kind,
 	const struct out_route *named, size_t n, struct err *e)
 {
-	struct sync s = {a, kind, named, n};
+	const struct sync s = {a, kind, named, n};
+	struct str *idents = arena_array(a, n, sizeof(*idents));
+	int64_t *off = arena_array(a, n, sizeof(*off)), last;
+	bool *is_known = arena_zalloc(a, n);
+	struct route_row *rows;
+	size_t nrows, nfresh = 0;
 
-	return sync_in(w, &s, e);
-}
-
-bool
-route_sync(struct db *db, struct arena *a, enum route_kind kind, const struct out_route *named,
-	size_t n, struct err *e)
-{
-	struct sync s = {a, kind, named, n};
-
-	return db_write(db, sync_in, &s, e);
+	if (!event_last(w, &last, e) || !route_list(w, a, kind, &rows, &nrows, e) ||
+		!sync_known(w, &s, rows, nrows, last, is_known, e))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_known[i]) {
+			idents[nfresh] = named[i].ident;
+			off[nfresh++] = named[i].is_off;
+		}
+	return insert_routes(w, &s, idents, off, nfresh, last, e);
 }
 
 /* ---- what its courier has done ----------------------------------------------------------- */

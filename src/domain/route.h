@@ -58,11 +58,8 @@ struct route_row {
 
 /* Makes the routes of a kind those that are named: new ones begin at the outbox' end, as do
  * those that come back from being off; those that nobody names any more go away with all that
- * is under way on them.  Fails: STORE, UNCERTAIN. */
-bool route_sync(struct db *, struct arena *, enum route_kind, const struct out_route *named,
-	size_t n, struct err *e) MUST_USE;
-/* The same inside the db_write that changes what is named, so that nothing is missed in
- * between. Fails: STORE. */
+ * is under way on them.  Inside the db_write that changes, or reads, what is named: so nothing
+ * is missed, and nothing that was named meanwhile goes away.  Fails: STORE. */
 bool route_sync_in(struct db *w, struct arena *, enum route_kind, const struct out_route *named,
 	size_t n, struct err *e) MUST_USE;
 /* All of a kind, by number.  Fails: STORE. */
