@@ -38,7 +38,8 @@ DELETE FROM events WHERE pos >= $1 AND pos < $2 AND (pos <= $3 OR at < $4)
 -- The batch that was told of by its first key.
 -- name: event_batch
 SELECT b.n, b.uids, b.outcomes, b.done_at, c.form, c.sender, c.show_channels,
-	(SELECT COUNT(*) FROM campaign_reach x WHERE x.campaign = b.campaign)
+	(SELECT COUNT(*) FROM campaign_reach x WHERE x.campaign = b.campaign),
+	c.skip_webhook, c.skip_push
 FROM batches b @probe(campaigns c ON c.no = b.campaign)
 WHERE b.first_key = $1
 
