@@ -11,6 +11,7 @@
 #include "domain/channel_audience.h"
 #include "domain/channel_type.h"
 #include "domain/content.h"
+#include "domain/event.h"
 #include "domain/poll.h"
 #include "domain/reach.h"
 #include "domain/segment.h"
@@ -312,6 +313,14 @@ check_type_still(struct db *w, struct arena *a, const struct campaign *c, struct
 }
 
 static bool
+tell(struct db *w, enum event_kind kind, int64_t no, int64_t now, struct err *e)
+{
+	struct event ev = {.kind = kind, .at = now, .object = no};
+
+	return event_add(w, &ev, 1, e);
+}
+
+static bool
 start_tx(struct db *w, void *arg, struct err *e)
 {
 	struct move *m = arg;
@@ -341,7 +350,9 @@ start_tx(struct db *w, void *arg, struct err *e)
 			    V_INT(capacity != NULL ? capacity->audience : 0)),
 		    NO_BULK, &changed, e))
 		return false;
-	return changed == 1 || fail(e, ERR_STALE, "campaign moved on");
+	if (changed != 1)
+		return fail(e, ERR_STALE, "campaign moved on");
+	return begins > now || tell(w, EVENT_CAMPAIGN_STARTED, c->no, now, e);
 }
 
 bool
@@ -360,17 +371,19 @@ stop_tx(struct db *w, void *arg, struct err *e)
 {
 	struct move *m = arg;
 	struct campaign *c = m->out;
+	int64_t now = clock_now_us(), changed;
 
 	if (!campaign_get(w, m->a, m->id, c, e))
 		return false;
 	if (campaign_is(c, "draft"))
 		return fail(e, ERR_INPUT, "campaign \"%.*s\" is a draft; it was not started",
 			STR_ARG(c->id));
-	if (!db_exec(w, SQL_CAMPAIGN_STOP, ARGS(V_INT(c->no), V_INT(clock_now_us())), NO_BULK,
-		    NULL, e))
+	if (!db_exec(
+		    w, SQL_CAMPAIGN_STOP, ARGS(V_INT(c->no), V_INT(now)), NO_BULK, &changed, e))
 		return false;
 	/* Anew: batches, even the last, may have been committed until this had its turn. */
-	return campaign_get(w, m->a, m->id, c, e);
+	return campaign_get(w, m->a, m->id, c, e) &&
+	       (changed == 0 || tell(w, EVENT_CAMPAIGN_STOPPED, c->no, now, e));
 }
 
 bool
@@ -413,21 +426,42 @@ struct due {
 	int64_t now, late_us, *moved;
 };
 
+/* Changes the campaigns that a statement finds, and notes what is to be told of them. */
+static bool
+move_due(struct db *w, const struct due *d, enum sql_id sql, struct args args,
+	enum event_kind kind, struct buf *told, struct err *e)
+{
+	struct rows r;
+
+	if (!db_query(w, sql, args, NO_BULK, &r, e))
+		return false;
+	while (rows_next(&r)) {
+		struct event ev = {.kind = kind, .at = d->now, .object = row_int(&r, 0)};
+
+		buf_add(told, &ev, sizeof(ev));
+	}
+	return rows_end(&r, e);
+}
+
 static bool
 due_tx(struct db *w, void *arg, struct err *e)
 {
 	struct due *d = arg;
-	int64_t missed = 0, stopped, started;
+	struct args now = ARGS(V_INT(d->now));
+	struct args late = ARGS(V_INT(d->now), V_INT(d->now - d->late_us));
+	struct buf told;
+	bool ok;
 
+	buf_init(&told, NULL, 4 * sizeof(struct event));
 	/* Stops first: what is due for both never starts. */
-	if (!db_exec(w, SQL_CAMPAIGN_DUE_STOP, ARGS(V_INT(d->now)), NO_BULK, &stopped, e) ||
-		(d->late_us > 0 && !db_exec(w, SQL_CAMPAIGN_DUE_MISSED,
-					   ARGS(V_INT(d->now), V_INT(d->now - d->late_us)),
-					   NO_BULK, &missed, e)) ||
-		!db_exec(w, SQL_CAMPAIGN_DUE_START, ARGS(V_INT(d->now)), NO_BULK, &started, e))
-		return false;
-	*d->moved = stopped + missed + started;
-	return true;
+	ok = move_due(w, d, SQL_CAMPAIGN_DUE_STOP, now, EVENT_CAMPAIGN_STOPPED, &told, e) &&
+	     (d->late_us <= 0 || move_due(w, d, SQL_CAMPAIGN_DUE_MISSED, late,
+					 EVENT_CAMPAIGN_STOPPED, &told, e)) &&
+	     move_due(w, d, SQL_CAMPAIGN_DUE_START, now, EVENT_CAMPAIGN_STARTED, &told, e);
+	*d->moved = (int64_t)(told.n / sizeof(struct event));
+	ok = ok && event_add(w, (struct event *)(void *)told.p, (size_t)*d->moved, e);
+	buf_free(&told);
+	return ok;
 }
 
 static bool

@@ -48,6 +48,10 @@ enum event_kind {
 	EVENT_VOTE_CAST = 17,
 	EVENT_VOTE_CHANGED = 18,
 	EVENT_VOTE_REMOVED = 19,
+	/* object: the campaign's number. */
+	EVENT_CAMPAIGN_STARTED = 20,
+	EVENT_CAMPAIGN_COMPLETED = 21, /* behind its last batch */
+	EVENT_CAMPAIGN_STOPPED = 22,
 };
 
 struct event {

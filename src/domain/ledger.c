@@ -102,6 +102,22 @@ drop_plan(struct db *w, const struct plan *p, struct err *e)
 		       db_exec(w, SQL_STRAY_CLEAR, ARGS(V_INT(p->campaign)), NO_BULK, NULL, e));
 }
 
+/* Without recipients it is all that there was to do. */
+static bool
+end_plan(struct db *w, const struct plan *p, struct err *e)
+{
+	struct event ev = {
+		.kind = EVENT_CAMPAIGN_COMPLETED, .at = clock_now_us(), .object = p->campaign};
+	int64_t changed;
+
+	if (!db_exec(w, SQL_CAMPAIGN_PLANNED,
+		    ARGS(V_INT(p->campaign), V_INT(p->count + p->strays), V_INT(p->form),
+			    V_INT(ev.at), V_INT(p->count)),
+		    NO_BULK, &changed, e))
+		return false;
+	return changed == 0 || p->count > 0 || event_add(w, &ev, 1, e);
+}
+
 /* One transaction: begins the plan the first time, ends it when all is written; gives up, and
  * leaves nothing of it, when the campaign was stopped or planned by another. */
 static bool
@@ -130,13 +146,8 @@ plan_tx(struct db *w, void *arg, struct err *e)
 			&bulk, NULL, e))
 		return false;
 	p->done = p->next_ord == p->count;
-	if (!p->done)
-		return true;
-	return (p->keys.uids != NULL || plan_channels(w, p, e)) &&
-	       db_exec(w, SQL_CAMPAIGN_PLANNED,
-		       ARGS(V_INT(p->campaign), V_INT(p->count + p->strays), V_INT(p->form),
-			       V_INT(clock_now_us()), V_INT(p->count)),
-		       NO_BULK, NULL, e);
+	return !p->done ||
+	       ((p->keys.uids != NULL || plan_channels(w, p, e)) && end_plan(w, p, e));
 }
 
 /* Workers that begin together should end together: batches of one size, as many as a multiple
@@ -301,15 +312,33 @@ ledger_commit_outcomes(
 	return ok;
 }
 
+/* The campaign's counters; *lost: it is no longer in_progress. */
+static bool
+progress(struct db *w, const struct batch *b, int64_t channels_created, int64_t sent,
+	int64_t now, bool *lost, bool *completed, struct err *e)
+{
+	struct rows r;
+
+	if (!db_query(w, SQL_CAMPAIGN_PROGRESS,
+		    ARGS(V_INT(b->campaign), V_INT(b->n), V_INT(channels_created), V_INT(now),
+			    V_INT(sent), V_INT(clock_month(now))),
+		    NO_BULK, &r, e))
+		return false;
+	*lost = !rows_next(&r);
+	*completed = !*lost && row_int(&r, 0) != 0;
+	return rows_end(&r, e);
+}
+
 bool
 ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result *result,
 	int64_t now, bool *lost, struct err *e)
 {
-	int64_t counts[OUTCOME_VALUES] = {0}, outcome[OUTCOME_VALUES], n[OUTCOME_VALUES],
-		changed;
+	int64_t counts[OUTCOME_VALUES] = {0}, outcome[OUTCOME_VALUES], n[OUTCOME_VALUES];
 	struct col cols[] = {COL_INTS(outcome), COL_INTS(n)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), 0};
-	struct event ev = {.kind = EVENT_BATCH, .at = now, .object = b->first_key};
+	struct event told[2];
+	size_t ntold = 0;
+	bool completed;
 
 	for (int64_t i = 0; i < b->n; i++)
 		counts[result->outcomes[i] % OUTCOME_VALUES]++;
@@ -320,15 +349,17 @@ ledger_commit_end(struct db *w, const struct batch *b, const struct batch_result
 		n[bulk.nrows++] = counts[o];
 	}
 	if (!db_exec(w, SQL_TALLY_ADD, ARGS(V_INT(b->campaign)), &bulk, NULL, e) ||
-		!db_exec(w, SQL_CAMPAIGN_PROGRESS,
-			ARGS(V_INT(b->campaign), V_INT(b->n), V_INT(result->channels_created),
-				V_INT(now), V_INT(counts[OUTCOME_SENT]),
-				V_INT(clock_month(now))),
-			NO_BULK, &changed, e))
+		!progress(w, b, result->channels_created, counts[OUTCOME_SENT], now, lost,
+			&completed, e))
 		return false;
-	*lost = changed != 1;
 	if (*lost)
 		return fail(e, ERR_STALE, "the campaign is no longer in_progress");
 	/* Behind the row of the campaign, for which its batches stand in line anyway. */
-	return counts[OUTCOME_SENT] == 0 || event_add(w, &ev, 1, e);
+	if (counts[OUTCOME_SENT] > 0)
+		told[ntold++] =
+			(struct event){.kind = EVENT_BATCH, .at = now, .object = b->first_key};
+	if (completed)
+		told[ntold++] = (struct event){
+			.kind = EVENT_CAMPAIGN_COMPLETED, .at = now, .object = b->campaign};
+	return event_add(w, told, ntold, e);
 }

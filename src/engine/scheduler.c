@@ -39,6 +39,7 @@ plan_one(struct engine *g, struct db *db, struct arena *a, bool *more, struct er
 		return false;
 	}
 	engine_wake(g);
+	engine_tell(g); /* a plan without recipients is all of the campaign */
 	signal_raise(&g->planned);
 	return true;
 }
@@ -70,11 +71,13 @@ scheduler_run(void *arg)
 	arena_init(&arena, 65536, SIZE_MAX);
 	while (signal_wait(&g->work, &seen, wait)) {
 		int64_t moved, next = NO_TIME;
-		bool plans = false;
+		bool plans = false, ok;
 
-		if (campaign_due(db, clock_now_us(), g->config->max_lateness * 1000000, &moved,
-			    &next, &e) &&
-			plan_one(g, db, &arena, &plans, &e)) {
+		ok = campaign_due(db, clock_now_us(), g->config->max_lateness * 1000000, &moved,
+			&next, &e);
+		if (ok && moved > 0)
+			engine_tell(g);
+		if (ok && plan_one(g, db, &arena, &plans, &e)) {
 			wait = plans ? 0 : sleep_ms(next);
 			continue;
 		}

@@ -77,15 +77,18 @@ WHERE no = $1 AND deleted_at IS NULL AND status <> 'in_progress'
 UPDATE campaigns SET status = 'in_progress', started_at = $1, updated_at = $1
 WHERE status IN ('scheduled', 'in_progress') AND status = 'scheduled'
 	AND scheduled_for <= $1 AND deleted_at IS NULL
+RETURNING no
 
 -- Whose time was longer ago than may be made up for (I-23).
 -- name: campaign_due_missed
 UPDATE campaigns SET status = 'stopped', stop_reason = 'missed_schedule', updated_at = $1
 WHERE status IN ('scheduled', 'in_progress') AND status = 'scheduled' AND scheduled_for < $2
+RETURNING no
 
 -- name: campaign_due_stop
 UPDATE campaigns SET status = 'stopped', stop_reason = 'stop_at', updated_at = $1
 WHERE status IN ('scheduled', 'in_progress') AND stop_at <= $1
+RETURNING no
 
 -- name: campaign_next_due
 SELECT MIN(CASE WHEN status = 'scheduled' AND (stop_at IS NULL OR scheduled_for < stop_at)
@@ -122,6 +125,7 @@ UPDATE campaigns SET pending = pending - $2, channels_created = channels_created
 	month_sent = CASE WHEN month < $6 THEN $5 ELSE month_sent + $5 END,
 	month = CASE WHEN month < $6 THEN $6 ELSE month END
 WHERE no = $1 AND status = 'in_progress' AND (stop_at IS NULL OR stop_at > $4)
+RETURNING CASE WHEN status = 'completed' THEN 1 ELSE 0 END
 
 -- What is used of the message capacity in month $1 (domain/capacity.h); one statement, so that
 -- no batch is counted twice or not at all.

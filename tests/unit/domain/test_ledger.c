@@ -357,10 +357,10 @@ sums_and_completion(void **state)
 		assert_int_equal(seen.completed_at, i == 2 ? 7 : NO_TIME);
 		/* Who has no message is not told (I-10). */
 		must(event_after(f->db, &f->arena, before, 9, &told, &ntold, &e), &e);
-		assert_int_equal(ntold, i == 0 ? 1 : 2);
-		assert_int_equal(told[ntold - 1].kind, EVENT_BATCH);
-		if (i < 2)
-			assert_int_equal(told[i].object, b.first_key);
+		assert_int_equal(ntold, i + 1);
+		assert_int_equal(
+			told[i].kind, i < 2 ? EVENT_BATCH : EVENT_CAMPAIGN_COMPLETED);
+		assert_int_equal(told[i].object, i < 2 ? b.first_key : c);
 	}
 	assert_int_equal(seen.channels_created, 0 + 1 + 2);
 	assert_int_equal(seen.tallies.sent, 3);
