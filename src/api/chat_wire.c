@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/jscan.h"
 #include "domain/channel_type.h"
+#include "domain/unread.h"
 #include "domain/user.h"
 #include "net/hub.h"
 
@@ -153,8 +154,16 @@ chat_people_load(struct chat_people *p, struct req *r, struct err *e)
 	return p->n == 0 || user_by_uids(r->db, r->arena, p->uids, p->n, &p->users, e);
 }
 
-const struct user *
-chat_people_find(const struct chat_people *p, int64_t uid)
+bool
+chat_people_count(struct chat_people *p, struct req *r, struct err *e)
+{
+	p->unread = arena_array(r->arena, p->n + 1, sizeof(*p->unread));
+	return unread_of_users(r->db, r->arena, p->uids, p->n, p->unread, e);
+}
+
+/* Its place among them; p->n: there is no such user. */
+static size_t
+place_of_user(const struct chat_people *p, int64_t uid)
 {
 	size_t lo = 0, hi = p->n;
 
@@ -166,8 +175,15 @@ chat_people_find(const struct chat_people *p, int64_t uid)
 		else
 			hi = mid;
 	}
-	return lo < p->n && p->uids[lo] == uid && p->users[lo].uid == uid ? &p->users[lo]
-									  : NULL;
+	return lo < p->n && p->uids[lo] == uid && p->users[lo].uid == uid ? lo : p->n;
+}
+
+const struct user *
+chat_people_find(const struct chat_people *p, int64_t uid)
+{
+	size_t i = place_of_user(p, uid);
+
+	return i < p->n ? &p->users[i] : NULL;
 }
 
 /* ---- loading ----------------------------------------------------------------------------- */
@@ -317,12 +333,12 @@ write_capabilities(struct req *r, const struct chat_state *s)
 	jw_end_arr(&r->w);
 }
 
-void
-chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_people *people)
+static void
+write_channel_members(
+	struct req *r, const struct chat_state *s, const struct chat_people *people)
 {
 	const struct channel *c = &s->channel;
 
-	jw_obj(&r->w);
 	jw_kstr(&r->w, "id", c->id);
 	jw_kstr(&r->w, "type", c->type);
 	jw_kstr(&r->w, "cid", c->cid);
@@ -352,6 +368,56 @@ chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_
 	chat_write_type(r, s->type, true);
 	jw_end_obj(&r->w);
 	chat_write_custom(r, c->custom, channel_keys, ARRAY_LEN(channel_keys));
+}
+
+void
+chat_write_channel(struct req *r, const struct chat_state *s, const struct chat_people *people)
+{
+	jw_obj(&r->w);
+	write_channel_members(r, s, people);
+	jw_end_obj(&r->w);
+}
+
+void
+chat_write_channel_full(
+	struct req *r, const struct chat_state *s, const struct chat_people *people)
+{
+	jw_obj(&r->w);
+	write_channel_members(r, s, people);
+	jw_karr(&r->w, "members");
+	for (size_t i = 0; i < s->nmembers; i++)
+		chat_write_member(r, &s->members[i], &s->channel, people);
+	jw_end_arr(&r->w);
+	jw_end_obj(&r->w);
+}
+
+static void
+write_unread_of(struct req *r, const struct unread *u, int64_t channel, const struct member *m)
+{
+	int64_t here = 0;
+
+	wire_unread(r, u);
+	for (size_t i = 0; i < u->n && channel != 0; i++)
+		if (u->list[i].no == channel)
+			here = u->list[i].count;
+	if (channel != 0)
+		jw_ki64(&r->w, "channel_unread_count", here);
+	if (m != NULL && m->uid != 0)
+		req_ktime_opt(r, "channel_last_read_at", m->last_read);
+}
+
+void
+chat_write_counted(struct req *r, const char *key, int64_t uid, int64_t channel,
+	const struct member *m, const struct chat_people *people)
+{
+	size_t i = place_of_user(people, uid);
+
+	if (i == people->n)
+		return;
+	jw_kobj(&r->w, key);
+	wire_user_members(r, &people->users[i]);
+	if (people->unread != NULL)
+		write_unread_of(r, &people->unread[i], channel, m);
 	jw_end_obj(&r->w);
 }
 
@@ -369,7 +435,7 @@ chat_write_member(struct req *r, const struct member *m, const struct channel *c
 	jw_obj(&r->w);
 	if (u != NULL)
 		jw_kstr(&r->w, "user_id", u->id);
-	write_user(r, "user", m->uid, people);
+	chat_write_counted(r, "user", m->uid, c->no, m, people);
 	jw_kstr(&r->w, "role", role);
 	jw_kstr(&r->w, "channel_role", m->role);
 	req_ktime(r, "created_at", m->created_at);

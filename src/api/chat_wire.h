@@ -27,6 +27,7 @@ struct chat_people {
 	int64_t *uids;     /* sorted; with users[i] since chat_people_load() */
 	struct user *users;
 	size_t n;
+	struct unread *unread;   /* beside users, once they were counted; else NULL */
 	struct buf wanted_polls; /* ids, as struct str */
 	struct poll *polls;      /* sorted by id since chat_people_load() */
 	size_t npolls;
@@ -38,6 +39,9 @@ void chat_people_add(struct chat_people *, int64_t uid);
 /* All polls in the same few statements, then the users, those named by the polls among them.
  * Fails: STORE, TOO_LARGE. */
 bool chat_people_load(struct chat_people *, struct req *r, struct err *e) MUST_USE;
+/* Counts what each of them has not read; members are written with it from here on.  Fails:
+ * STORE, TOO_LARGE. */
+bool chat_people_count(struct chat_people *, struct req *r, struct err *e) MUST_USE;
 /* NULL when there is no such user. */
 const struct user *chat_people_find(const struct chat_people *, int64_t uid);
 
@@ -78,8 +82,16 @@ void chat_write_state(struct req *r, const struct chat_state *, const struct cha
 /* The same: the fields of a channel type, or only those that stand in channel.config. */
 void chat_write_type(struct req *r, const struct channel_type *, bool is_config);
 
+/* Key and user, left out when there is none; if people were counted, with what he has not read
+ * of all, and as ${m} (NULL: he is no member) of the channel. */
+void chat_write_counted(struct req *r, const char *key, int64_t uid, int64_t channel,
+	const struct member *m, const struct chat_people *);
+
 /* Each writes one complete object. */
 void chat_write_channel(struct req *r, const struct chat_state *, const struct chat_people *);
+/* The same with "members". */
+void
+chat_write_channel_full(struct req *r, const struct chat_state *, const struct chat_people *);
 void chat_write_member(struct req *r, const struct member *, const struct channel *,
 	const struct chat_people *);
 void chat_write_message(struct req *r, const struct message *, const struct chat_state *,

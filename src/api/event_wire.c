@@ -344,11 +344,10 @@ write_counts(struct jw *w, const struct unread *u)
 }
 
 void
-event_write(struct req *r, const struct event_shape *shape, const struct event *ev,
-	const struct event_things *t, const struct member *member, const struct unread *unread,
+event_write_parts(struct req *r, const struct event_shape *shape, const struct event *ev,
+	const struct event_things *t, const struct member *member,
 	const struct chat_people *people)
 {
-	jw_obj(&r->w);
 	write_head(r, shape, ev, t);
 	if (shape->parts & PART_MESSAGE)
 		write_message(r, t, people);
@@ -371,6 +370,15 @@ event_write(struct req *r, const struct event_shape *shape, const struct event *
 			jscan_member(ev->extra, STR("clear_history")).type == JSCAN_TRUE);
 	if (t->watchers >= 0)
 		jw_ki64(&r->w, "watcher_count", t->watchers);
+}
+
+void
+event_write(struct req *r, const struct event_shape *shape, const struct event *ev,
+	const struct event_things *t, const struct member *member, const struct unread *unread,
+	const struct chat_people *people)
+{
+	jw_obj(&r->w);
+	event_write_parts(r, shape, ev, t, member, people);
 	if (shape->parts & PART_COUNTS && unread != NULL)
 		write_counts(&r->w, unread);
 	jw_end_obj(&r->w);

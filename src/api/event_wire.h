@@ -71,6 +71,9 @@ bool event_settle(struct req *r, const struct event *, struct event_things *);
 void event_write(struct req *r, const struct event_shape *, const struct event *,
 	const struct event_things *, const struct member *, const struct unread *,
 	const struct chat_people *);
+/* The same without counts, as members of an object that is open. */
+void event_write_parts(struct req *r, const struct event_shape *, const struct event *,
+	const struct event_things *, const struct member *, const struct chat_people *);
 /* The same as a text of its own. */
 struct str event_text(struct req *r, const struct event_shape *, const struct event *,
 	const struct event_things *, const struct member *, const struct chat_people *);

@@ -55,8 +55,8 @@ is_online(const struct req *r, const struct user *u)
 }
 
 /* Nobody can be banned or blocked yet: those members are constant. */
-static void
-write_user_members(struct req *r, const struct user *u)
+void
+wire_user_members(struct req *r, const struct user *u)
 {
 	jw_kstr(&r->w, "id", u->id);
 	write_opt(r, "name", u->name);
@@ -84,8 +84,16 @@ void
 wire_user(struct req *r, const struct user *u)
 {
 	jw_obj(&r->w);
-	write_user_members(r, u);
+	wire_user_members(r, u);
 	jw_end_obj(&r->w);
+}
+
+void
+wire_unread(struct req *r, const struct unread *unread)
+{
+	jw_ki64(&r->w, "total_unread_count", unread->messages);
+	jw_ki64(&r->w, "unread_count", unread->messages);
+	jw_ki64(&r->w, "unread_channels", (int64_t)unread->n);
 }
 
 static void
@@ -122,13 +130,11 @@ wire_user_full(struct req *r, const struct user *u, const struct device *devices
 	static const char *const lists[] = {"channel_mutes", "mutes"};
 
 	jw_obj(&r->w);
-	write_user_members(r, u);
+	wire_user_members(r, u);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		write_empty_array(r, lists[i]);
 	wire_devices(r, u, devices, ndevices);
-	jw_ki64(&r->w, "total_unread_count", unread->messages);
-	jw_ki64(&r->w, "unread_count", unread->messages);
-	jw_ki64(&r->w, "unread_channels", (int64_t)unread->n);
+	wire_unread(r, unread);
 	jw_ki64(&r->w, "unread_threads", 0);
 	jw_end_obj(&r->w);
 }

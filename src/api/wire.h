@@ -14,6 +14,10 @@ struct user;
 
 /* UserResponse: what stands inside other objects. */
 void wire_user(struct req *r, const struct user *u);
+/* The same as members of the open object. */
+void wire_user_members(struct req *r, const struct user *u);
+/* What he has not read: members of the open object. */
+void wire_unread(struct req *r, const struct unread *unread);
 /* FullUserResponse: what the user endpoints answer; with his devices and what he has not read.
  */
 void wire_user_full(struct req *r, const struct user *u, const struct device *devices,

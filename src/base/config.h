@@ -25,6 +25,7 @@ struct err;
 	X(retry_ladder, STR, "5,30,120,600,1800,3600,7200,14400,21600", 0,                     \
 		"seconds between later attempts")                                              \
 	X(retry_for, INT, "259200", 0, "seconds after which what fails is a dead letter")      \
+	X(webhook_dialect, STR, "v1", 0, "v1 or v2: how webhooks write times and custom data") \
 	X(http_threads, INT, "16", 0, "threads that serve HTTP requests (1..256)")             \
 	X(connections, INT, "10000", 0, "WebSocket connections at once")                       \
 	X(workers, INT, "2", 0, "threads that prepare campaign batches (1..64)")               \

@@ -8,6 +8,8 @@
  * so the key stands in the low bits in plain order: ids of one store sort as their keys. */
 #include "base/id.h"
 
+#include <string.h>
+
 #include "base/crypt.h"
 
 #define TAG_MASK     ((UINT64_C(1) << 58) - 1)
@@ -101,6 +103,18 @@ id_uuid4(char out[ID_UUID_LEN])
 	half[0] = (half[0] & ~VERSION_MASK) | VERSION(4);
 	half[1] = (half[1] & KEY_LOW_MASK) | VARIANT;
 	put_uuid(half[0], half[1], out);
+}
+
+void
+id_from_text(struct str text, char out[ID_UUID_LEN])
+{
+	uint8_t digest[CRYPT_SHA256_LEN];
+	uint64_t high, low;
+
+	crypt_sha256(text, digest);
+	memcpy(&high, digest, sizeof(high));
+	memcpy(&low, digest + sizeof(high), sizeof(low));
+	put_uuid((high & ~VERSION_MASK) | VERSION(8), (low & KEY_LOW_MASK) | VARIANT, out);
 }
 
 void

@@ -12,6 +12,9 @@ struct arena;
 /* A random UUID (version 4), lower case. */
 void id_uuid4(char out[ID_UUID_LEN]);
 
+/* A UUID (version 8) that follows from a text: the same whenever it is made. */
+void id_from_text(struct str text, char out[ID_UUID_LEN]);
+
 /* The wire form of a message key: a UUID of version 8 that carries ${tag} (the store's own
  * 58 random bits) and the key.  A pure function, so ids survive restarts; it can be
  * computed, so access is decided by permission and never by secrecy of an id. */
