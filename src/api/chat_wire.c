@@ -186,6 +186,14 @@ chat_people_find(const struct chat_people *p, int64_t uid)
 	return i < p->n ? &p->users[i] : NULL;
 }
 
+const struct unread *
+chat_people_unread(const struct chat_people *p, int64_t uid)
+{
+	size_t i = place_of_user(p, uid);
+
+	return p->unread != NULL && i < p->n ? &p->unread[i] : NULL;
+}
+
 /* ---- loading ----------------------------------------------------------------------------- */
 
 void
@@ -410,14 +418,15 @@ void
 chat_write_counted(struct req *r, const char *key, int64_t uid, int64_t channel,
 	const struct member *m, const struct chat_people *people)
 {
-	size_t i = place_of_user(people, uid);
+	const struct user *u = chat_people_find(people, uid);
+	const struct unread *unread = chat_people_unread(people, uid);
 
-	if (i == people->n)
+	if (u == NULL)
 		return;
 	jw_kobj(&r->w, key);
-	wire_user_members(r, &people->users[i]);
-	if (people->unread != NULL)
-		write_unread_of(r, &people->unread[i], channel, m);
+	wire_user_members(r, u);
+	if (unread != NULL)
+		write_unread_of(r, unread, channel, m);
 	jw_end_obj(&r->w);
 }
 

@@ -44,6 +44,8 @@ bool chat_people_load(struct chat_people *, struct req *r, struct err *e) MUST_U
 bool chat_people_count(struct chat_people *, struct req *r, struct err *e) MUST_USE;
 /* NULL when there is no such user. */
 const struct user *chat_people_find(const struct chat_people *, int64_t uid);
+/* NULL when he was not counted. */
+const struct unread *chat_people_unread(const struct chat_people *, int64_t uid);
 
 /* ---- the state of a channel ------------------------------------------------------------- */
 

@@ -122,7 +122,7 @@ event_settle(struct req *r, const struct event *ev, struct event_things *t)
 	case EVENT_MESSAGE_UPDATED:
 		return m->key != 0 && m->deleted_at == NO_TIME;
 	case EVENT_MESSAGE_DELETED:
-		t->is_hard = ev->extra.p != NULL;
+		t->is_hard = jscan_member(ev->extra, STR("hard")).type == JSCAN_TRUE;
 		take_deleted(r, ev, m);
 		return m->id.p != NULL;
 	default: /* it is only named */

@@ -1,11 +1,15 @@
 /* hook_wire – the envelopes of webhooks. */
 #include "api/hook_wire.h"
 
+#include <string.h>
+
 #include "api/campaign_wire.h"
 #include "api/event_wire.h"
 #include "api/req.h"
+#include "api/wire.h"
 #include "base/jscan.h"
 #include "domain/campaign.h"
+#include "net/hub.h"
 
 /* Listed users of a campaign that are shown, as in answers. */
 #define CAMPAIGN_USERS 10
@@ -35,16 +39,23 @@ static const struct event_shape shapes[] = {
 	[EVENT_CAMPAIGN_STOPPED] = {"campaign.stopped", 0},
 };
 
-static bool
-is_known(enum event_kind kind)
-{
-	return kind >= 0 && kind < ARRAY_LEN(shapes) && shapes[kind].type != NULL;
-}
+/* Of a user who did not only change. */
+static const char *const states[] = {"user.deleted", "user.deactivated", "user.reactivated"};
 
+/* A newer program may have written kinds that this one has never heard of. */
 const char *
 hook_type(const struct event *ev)
 {
-	return is_known(ev->kind) ? shapes[ev->kind].type : NULL;
+	struct jscan_value became;
+
+	if (ev->kind < 0 || ev->kind >= ARRAY_LEN(shapes))
+		return NULL;
+	became = jscan_member(ev->extra, STR("became"));
+	for (size_t i = 0; i < ARRAY_LEN(states) && became.raw.n > 2; i++)
+		if (str_eq(str_sub(became.raw, 1, became.raw.n - 2),
+			    str_of(states[i] + strlen("user."))))
+			return states[i];
+	return shapes[ev->kind].type;
 }
 
 /* ---- parts ----------------------------------------------------------------------------- */
@@ -75,6 +86,34 @@ write_no_custom(struct req *r)
 	jw_end_obj(&r->w);
 }
 
+/* How much of a deleted user went. */
+static void
+write_deletion(struct req *r, const struct event *ev)
+{
+	struct str user = jscan_text(r->arena, jscan_member(ev->extra, STR("user")));
+	struct str messages = jscan_text(r->arena, jscan_member(ev->extra, STR("messages")));
+	struct str conversations =
+		jscan_text(r->arena, jscan_member(ev->extra, STR("conversations")));
+
+	jw_kstr(&r->w, "delete_user", user.p != NULL ? user : STR(""));
+	jw_kstr(&r->w, "delete_messages", messages.p != NULL ? messages : STR(""));
+	jw_kstr(&r->w, "delete_conversation",
+		conversations.p != NULL ? conversations : STR(""));
+	jw_kbool(&r->w, "hard_delete", str_is(user, "hard"));
+	jw_kbool(&r->w, "mark_messages_deleted", messages.p != NULL);
+	jw_kbool(&r->w, "delete_conversation_channels", conversations.p != NULL);
+}
+
+static void
+write_counts(struct req *r, const struct unread *u)
+{
+	if (u == NULL)
+		return;
+	wire_unread(r, u);
+	jw_ki64(&r->w, "unread_threads", 0);
+	jw_ki64(&r->w, "unread_thread_messages", 0);
+}
+
 /* ---- envelopes ------------------------------------------------------------------------- */
 
 void
@@ -90,6 +129,13 @@ hook_write(struct req *r, const struct event *ev, const struct event_things *t,
 	jw_obj(&r->w);
 	event_write_parts(r, &shape, ev, t, &t->member, people);
 	chat_write_counted(r, "user", uid, ev->channel, of, people);
+	if (shape.type == states[0])
+		write_deletion(r, ev);
+	if (ev->kind == EVENT_UNREAD)
+		write_counts(r, chat_people_unread(people, uid));
+	if (ev->kind == EVENT_MESSAGE_NEW)
+		jw_ki64(&r->w, "watcher_count",
+			r->ctx->hub ? hub_watcher_count(r->ctx->hub, ev->channel) : 0);
 	if (ev->kind == EVENT_CHANNEL_CREATED) {
 		jw_key(&r->w, STR("channel"));
 		chat_write_channel_full(r, &t->state, people);

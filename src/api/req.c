@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "api/auth.h"
+#include "api/cause.h"
 #include "api/cors.h"
 #include "api/limit.h"
 #include "api/realtime.h"
@@ -328,9 +329,12 @@ read_body(struct req *r, struct err *e)
 static bool
 call_handler(struct req *r, struct err *e)
 {
-	bool ok = r->route->handler(r, e);
-	bool has_written = r->db != NULL && db_take_written(r->db);
+	bool ok, has_written;
 
+	cause_set(r);
+	ok = r->route->handler(r, e);
+	cause_clear(r);
+	has_written = r->db != NULL && db_take_written(r->db);
 	if (has_written && r->ctx->engine != NULL)
 		engine_tell(r->ctx->engine);
 	if (!ok && has_written && err_http(e->code) == 503)

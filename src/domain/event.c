@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/jw.h"
 #include "store/db.h"
 
 /* Rows that one transaction removes at most. */
@@ -20,12 +21,29 @@ or_null(int64_t n)
 	return n == 0 ? COL_NULL : n;
 }
 
+/* ${extra} with who asked for it. */
+static struct str
+with_cause(struct arena *a, struct str cause, struct str extra)
+{
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, a, cause.n + extra.n + 32);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	jw_kraw(&w, "request", cause);
+	if (extra.p != NULL)
+		jw_members(&w, extra);
+	jw_end_obj(&w);
+	return buf_view(&b);
+}
+
 static bool
-add_some(struct db *w, struct event *events, size_t n, int64_t first, struct err *e)
+insert(struct db *w, struct event *events, const struct str *extra, size_t n, int64_t first,
+	struct err *e)
 {
 	int64_t kind[ADD_STEP], at[ADD_STEP], channel[ADD_STEP], uid[ADD_STEP],
 		object[ADD_STEP];
-	struct str extra[ADD_STEP];
 	struct col cols[] = {COL_INTS(kind), COL_INTS(at), COL_INTS(channel), COL_INTS(uid),
 		COL_INTS(object), COL_TEXTS(extra)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
@@ -37,9 +55,28 @@ add_some(struct db *w, struct event *events, size_t n, int64_t first, struct err
 		channel[i] = or_null(events[i].channel);
 		uid[i] = or_null(events[i].uid);
 		object[i] = or_null(events[i].object);
-		extra[i] = events[i].extra;
 	}
 	return db_exec(w, SQL_EVENT_INSERT, ARGS(V_INT(first)), &bulk, NULL, e);
+}
+
+static bool
+add_some(struct db *w, struct event *events, size_t n, int64_t first, struct err *e)
+{
+	struct str extra[ADD_STEP], cause = db_cause(w), alone = STR_NONE;
+	struct arena a;
+	bool ok;
+
+	arena_init(&a, 1024, SIZE_MAX);
+	if (cause.p != NULL)
+		alone = with_cause(&a, cause, STR_NONE);
+	for (size_t i = 0; i < n; i++) {
+		extra[i] = events[i].extra;
+		if (cause.p != NULL)
+			extra[i] = extra[i].p == NULL ? alone : with_cause(&a, cause, extra[i]);
+	}
+	ok = insert(w, events, extra, n, first, e);
+	arena_fini(&a);
+	return ok;
 }
 
 bool

@@ -42,7 +42,10 @@ enum event_kind {
 	EVENT_MEMBER_ADDED = 13,
 	EVENT_MEMBER_UPDATED = 14,
 	EVENT_MEMBER_REMOVED = 15,
-	EVENT_USER_UPDATED = 16, /* uid: who */
+	/* uid: who.  extra: {"became":"deleted","user":…,"messages":…,"conversations":…} with
+	 * "soft", "hard" or "pruning" as far as they are; {"became":"deactivated"},
+	 * {"became":"reactivated"}. */
+	EVENT_USER_UPDATED = 16,
 	/* object: the message that carries the poll, uid: who votes, extra: {"poll","vote"},
 	 * ids, and of a vote that is gone what it was: {"option"} or {"answer"}. */
 	EVENT_VOTE_CAST = 17,
@@ -60,11 +63,14 @@ struct event {
 	int64_t at;
 	int64_t channel; /* number; 0: none */
 	int64_t uid, object;
-	struct str extra; /* JSON object, or p == NULL */
+	/* JSON object, or p == NULL.  Of any kind: "request", who asked for it (api/cause.h).
+	 */
+	struct str extra;
 };
 
 /* Only inside db_write or db_write_beside, as the last statement that may wait for others.
- * Fails: STORE. */
+ * What the transaction is done for (db_cause), a JSON object, becomes part of ${extra}.  Fails:
+ * STORE. */
 bool event_add(struct db *w, struct event *, size_t n, struct err *e) MUST_USE;
 
 /* The last position that was committed; 0: none.  Fails: STORE. */

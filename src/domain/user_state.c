@@ -166,15 +166,51 @@ deactivated_at(const struct user *u)
 	return u->deactivated_at;
 }
 
-/* His clients have to hear of it, on all processes: they are hung up upon. */
+/* What is told of a deletion besides: how much of him went. */
+static void
+write_deletion(struct jw *w, const struct user_deletion *d)
+{
+	static const char *const words[] = {
+		[PURGE_HIDE] = "soft",
+		[PURGE_EMPTY] = "pruning",
+		[PURGE_REMOVE] = "hard",
+	};
+	const struct {
+		const char *key;
+		enum purge_mode mode;
+	} parts[] = {{"user", d->user}, {"messages", d->messages},
+		{"conversations", d->conversations}};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (parts[i].mode != PURGE_KEEP)
+			jw_kstr(w, parts[i].key, str_of(words[parts[i].mode]));
+}
+
+/* His clients have to hear of it, on all processes: they are hung up upon.  ${became}: NULL, he
+ * only changed. */
 static bool
-tell(struct db *w, const struct change *c, struct err *e)
+tell(struct db *w, const struct change *c, const char *became, struct err *e)
 {
 	struct event *events = arena_array(c->a, c->n + 1, sizeof(*events));
+	struct str extra = STR_NONE;
+	struct buf b;
+	struct jw out;
 
+	if (became != NULL) {
+		buf_init(&b, c->a, 128);
+		jw_init(&out, &b);
+		jw_obj(&out);
+		jw_kstr(&out, "became", str_of(became));
+		if (c->deletion != NULL)
+			write_deletion(&out, c->deletion);
+		jw_end_obj(&out);
+		extra = buf_view(&b);
+	}
 	for (size_t i = 0; i < c->n; i++)
-		events[i] = (struct event){
-			.kind = EVENT_USER_UPDATED, .at = c->now, .uid = c->uids[i]};
+		events[i] = (struct event){.kind = EVENT_USER_UPDATED,
+			.at = c->now,
+			.uid = c->uids[i],
+			.extra = extra};
 	return event_add(w, events, c->n, e);
 }
 
@@ -220,7 +256,7 @@ delete_in(struct db *w, void *arg, struct err *e)
 	if (d->user != PURGE_HIDE && (!mark(w, c, SQL_USER_FORGET, NO_ARGS, e) ||
 					     !mark(w, c, SQL_DEVICE_FORGET, NO_ARGS, e)))
 		return false;
-	return leave(w, c, &p, deleted_at, e) && tell(w, c, e);
+	return leave(w, c, &p, deleted_at, e) && tell(w, c, "deleted", e);
 }
 
 bool
@@ -258,7 +294,8 @@ restore_in(struct db *w, void *arg, struct err *e)
 				"user \"%.*s\" was deleted with its data, it can't be restored",
 				STR_ARG(u->id));
 	}
-	return claim_names(w, c, e) && mark(w, c, SQL_USER_RESTORE, ARGS(V_INT(c->now)), e);
+	return claim_names(w, c, e) && mark(w, c, SQL_USER_RESTORE, ARGS(V_INT(c->now)), e) &&
+	       tell(w, c, NULL, e);
 }
 
 bool
@@ -287,7 +324,7 @@ deactivate_in(struct db *w, void *arg, struct err *e)
 	struct purge p = purge_of(c->belongings, PURGE_HIDE);
 
 	return load_live(w, c, e) && mark(w, c, SQL_USER_DEACTIVATE, ARGS(V_INT(c->now)), e) &&
-	       leave(w, c, &p, deactivated_at, e) && tell(w, c, e);
+	       leave(w, c, &p, deactivated_at, e) && tell(w, c, "deactivated", e);
 }
 
 bool
@@ -321,7 +358,7 @@ reactivate_in(struct db *w, void *arg, struct err *e)
 				NO_BULK, NULL, e))
 			return false;
 	}
-	return leave(w, c, &p, deactivated_at, e);
+	return leave(w, c, &p, deactivated_at, e) && tell(w, c, "reactivated", e);
 }
 
 bool

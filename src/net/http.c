@@ -245,6 +245,25 @@ http_header(const struct http_in *in, const char *name)
 	return (struct str){value, n};
 }
 
+struct str
+http_peer(const struct http_in *in)
+{
+	struct request *r = in->conn;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	char host[64];
+	socklen_t len;
+
+	if (info == NULL || info->client_addr == NULL)
+		return STR_NONE;
+	len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						       : sizeof(struct sockaddr_in);
+	if (getnameinfo(info->client_addr, len, host, sizeof host, NULL, 0, NI_NUMERICHOST) !=
+		0)
+		return STR_NONE;
+	return arena_dup(&r->arena, str_of(host));
+}
+
 /* ---- answers ---------------------------------------------------------------------- */
 
 /* The client said it sends no more.  libmicrohttpd misses that when it comes together with

@@ -54,6 +54,10 @@ struct http_out {
 struct str http_query(const struct http_in *in, const char *name);
 struct str http_header(const struct http_in *in, const char *name);
 
+/* The address that the client called from, in the arena of the request; p == NULL: not known.
+ */
+struct str http_peer(const struct http_in *in);
+
 /* ${s} with its %XX decoded, in the arena (borrowed when there are none).  False for broken
  * %XX, for NUL and for what is not UTF-8.  Query parameters passed it already. */
 bool http_unescape(struct arena *a, struct str s, struct str *out) MUST_USE;

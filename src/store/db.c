@@ -112,10 +112,45 @@ db_read(struct db *db, tx_fn fn, void *arg, struct err *e)
 	return db->driver->read(db, fn, arg, e);
 }
 
+void
+db_set_cause(struct db *db, struct str cause)
+{
+	db->cause = cause;
+}
+
+struct str
+db_cause(const struct db *w)
+{
+	return w->cause;
+}
+
+/* A transaction with the cause of who asked for it. */
+struct caused {
+	tx_fn fn;
+	void *arg;
+	struct str cause;
+};
+
+/* What it runs on is others' before and afterwards. */
+static bool
+run_caused(struct db *w, void *arg, struct err *e)
+{
+	const struct caused *c = arg;
+	struct str before = w->cause;
+	bool ok;
+
+	w->cause = c->cause;
+	ok = c->fn(w, c->arg, e);
+	w->cause = before;
+	return ok;
+}
+
 bool
 db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
-	if (!db->driver->write(db, fn, arg, e))
+	struct caused c = {fn, arg, db->cause};
+
+	if (!db->driver->write(db, run_caused, &c, e))
 		return false;
 	db->has_written = true;
 	return true;
@@ -124,7 +159,9 @@ db_write(struct db *db, tx_fn fn, void *arg, struct err *e)
 bool
 db_write_long(struct db *db, tx_fn fn, void *arg, struct err *e)
 {
-	if (!db->driver->write_long(db, fn, arg, e))
+	struct caused c = {fn, arg, db->cause};
+
+	if (!db->driver->write_long(db, run_caused, &c, e))
 		return false;
 	db->has_written = true;
 	return true;

@@ -172,6 +172,12 @@ size_t db_slice_rows(const struct db *db);
  * for the answer, must not be told as if nothing were done. */
 bool db_take_written(struct db *db);
 
+/* What the writes of this connection are done for, a text that db_write and db_write_long hand
+ * on to their transactions, where db_cause() tells it (domain/event.h keeps it).  Borrowed
+ * until it is set anew; p == NULL: nobody knows. */
+void db_set_cause(struct db *db, struct str cause);
+struct str db_cause(const struct db *w);
+
 /* Like db_write, for the engine's long transactions: other such ones may be at work at the same
  * time, as may one db_write (on SQLite they take turns instead).  ${fn} must not rest on what
  * it has read, save by conditional updates, unique keys and db_lock_channels(). */

@@ -53,6 +53,7 @@ struct db {
 	const struct driver *driver;
 	struct store *store;
 	bool has_written; /* see db_take_written() */
+	struct str cause; /* see db_set_cause() */
 };
 
 extern const struct driver driver_sqlite, driver_pg;

@@ -390,6 +390,71 @@ dialects(void **state)
 }
 
 static void
+users_who_go_and_come_back(void **state)
+{
+	const struct user_deletion hard = {
+		.user = PURGE_REMOVE, .messages = PURGE_HIDE, .conversations = PURGE_KEEP};
+	const struct user_belongings nothing = {0};
+	struct office *o = *state;
+	struct fixture *f = o->h->f;
+	struct str id = STR("bob"), task;
+	const struct user_list bob = {.ids = &id, .n = 1};
+	struct err e;
+
+	set_hook(o, "[]", "");
+	to_the_end(o);
+	must(user_deactivate(f->db, &f->arena, &bob, &nothing, &task, &e), &e);
+	pack(o);
+	told(o, "user.deactivated");
+	assert_string_equal(text_at(o->bodies[0], "user.id"), "bob");
+	assert_true(json_is_string(value_at(o->bodies[0], "user.deactivated_at")));
+	assert_int_equal(json_array_size(value_at(o->bodies[0], "members")), 0);
+	must(user_reactivate(f->db, &f->arena, &bob, &nothing, STR_NONE, &task, &e), &e);
+	put_users(f, "[{\"id\":\"bob\",\"name\":\"Bobby\"}]", NULL);
+	must(user_delete(f->db, &f->arena, &bob, &hard, &task, &e), &e);
+	pack(o);
+	told(o, "user.reactivated user.updated user.deleted");
+	assert_string_equal(text_at(o->bodies[2], "delete_user"), "hard");
+	assert_string_equal(text_at(o->bodies[2], "delete_messages"), "soft");
+	assert_string_equal(text_at(o->bodies[2], "delete_conversation"), "");
+	assert_true(json_is_true(value_at(o->bodies[2], "hard_delete")));
+	assert_true(json_is_true(value_at(o->bodies[2], "mark_messages_deleted")));
+	assert_true(json_is_false(value_at(o->bodies[2], "delete_conversation_channels")));
+}
+
+/* What a connection writes for names its cause; what others write does not. */
+static void
+who_asked_is_told(void **state)
+{
+	struct office *o = *state;
+	struct db *db = o->h->f->db;
+	struct channel c;
+	struct message m;
+	struct err e;
+
+	set_hook(o, "[\"message.*\",\"channel.*\"]", "");
+	to_the_end(o);
+	c = API_CHANNEL(o->h, "x", "ann", "bob");
+	db_set_cause(db, STR("{\"type\":\"client\",\"sdk\":\"js\"}"));
+	m = say(o, &c, "ann", "Hi");
+	must(message_delete(db, &o->h->f->arena, &m, true, &e), &e);
+	say(o, &c, "ann", "Ho");
+	db_set_cause(db, STR_NONE);
+	say(o, &c, "ann", "Hu");
+	pack(o);
+	told(o, "channel.created message.deleted message.new message.new");
+	assert_string_equal(text_at(o->bodies[0], "request_info.type"), "server");
+	for (size_t i = 1; i < 3; i++) {
+		assert_string_equal(text_at(o->bodies[i], "request_info.type"), "client");
+		assert_string_equal(text_at(o->bodies[i], "request_info.sdk"), "js");
+	}
+	assert_true(json_is_true(value_at(o->bodies[1], "hard_delete")));
+	assert_string_equal(
+		text_at(o->bodies[1], "message_id"), arena_dup(&o->h->f->arena, m.id).p);
+	assert_string_equal(text_at(o->bodies[3], "request_info.type"), "server");
+}
+
+static void
 hooks_hear_what_they_name(void **state)
 {
 	static const struct {
@@ -463,6 +528,8 @@ main(void)
 		TEST(shown_channels_are_told),
 		TEST(messages_and_reading),
 		TEST(dialects),
+		TEST(users_who_go_and_come_back),
+		TEST(who_asked_is_told),
 		TEST(hooks_hear_what_they_name),
 		TEST(the_old_setting_is_a_hook_too),
 	};
