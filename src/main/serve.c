@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/cors.h"
+#include "api/hook_pack.h"
 #include "api/limit.h"
 #include "api/live.h"
 #include "api/openapi.h"
@@ -247,6 +248,7 @@ start_engine(struct ctx *ctx, struct live **live, struct err *e)
 /* What leaves the house. */
 struct couriers {
 	struct guard *guard;
+	struct hook_pack *pack;
 	struct webhooks *webhooks;
 	struct courier *webhook;
 };
@@ -256,12 +258,13 @@ stop_couriers(struct couriers *c)
 {
 	courier_stop(c->webhook, DELIVERY_MS);
 	webhooks_free(c->webhooks);
+	hook_pack_free(c->pack);
 }
 
 static bool
 start_couriers(struct couriers *c, struct ctx *ctx, struct err *e)
 {
-	const struct webhook_opts opts = {.app = ctx->app};
+	struct webhook_opts opts = {.app = ctx->app, .pack = hook_pack};
 	struct courier_opts courier_opts = {
 		.store = ctx->store,
 		.guard = ctx->guard,
@@ -272,6 +275,7 @@ start_couriers(struct couriers *c, struct ctx *ctx, struct err *e)
 	};
 	struct trade trade;
 
+	opts.pack_arg = c->pack = hook_pack_new(ctx);
 	c->webhooks = webhooks_new(&opts, &trade);
 	if (!courier_start(&c->webhook, &trade, &courier_opts, e))
 		return false;
