@@ -22,7 +22,9 @@ hook_wish(const json_t *settings, struct str ident, struct hook_wish *out)
 	*out = (struct hook_wish){0};
 	if (str_is(ident, HOOK_LEGACY)) {
 		out->types = settings_of(settings, "webhook_events");
-		return jr_text(settings_of(settings, "webhook_url")).n > 0;
+		out->url = jr_text(settings_of(settings, "webhook_url"));
+		out->hooks = hooks;
+		return out->url.n > 0;
 	}
 	json_array_foreach(hooks, i, hook)
 	{
@@ -44,19 +46,35 @@ fits(struct str pattern, struct str type)
 	return str_eq(pattern, type);
 }
 
-bool
-hook_wants(const struct hook_wish *w, struct str type)
+static bool
+is_named(const json_t *types, struct str type)
 {
 	bool by_name = str_is(type, "campaign.stopped");
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach(w->types, i, v)
+	json_array_foreach(types, i, v)
 	{
 		struct str wanted = jr_text(v);
 
 		if (by_name ? str_eq(wanted, type) : fits(wanted, type))
 			return true;
 	}
-	return !by_name && json_array_size(w->types) == 0;
+	return !by_name && json_array_size(types) == 0;
+}
+
+bool
+hook_wants(const struct hook_wish *w, struct str type)
+{
+	const json_t *hook;
+	size_t i;
+
+	json_array_foreach(w->hooks, i, hook)
+	{
+		if (str_eq(jr_text(json_object_get(hook, "webhook_url")), w->url) &&
+			json_is_true(json_object_get(hook, "enabled")) && hears_chat(hook) &&
+			is_named(settings_of(hook, "event_types"), type))
+			return false;
+	}
+	return is_named(w->types, type);
 }
