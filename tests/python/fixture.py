@@ -17,6 +17,8 @@ postgres = pg.Postgres() if os.environ.get("FANFARE_TEST_PG") else None
 class ServerCase(unittest.TestCase):
     """A fresh server and a fresh store for each test: the examples use the same ids."""
 
+    settings = {}  # of the server
+
     def setUp(self):
         if postgres:
             store = postgres.database(os.environ.get("FANFARE_TEST_PG_TEMPLATE", "template0"))
@@ -25,7 +27,7 @@ class ServerCase(unittest.TestCase):
             folder = tempfile.TemporaryDirectory(prefix="fanfare-py-")
             self.addCleanup(folder.cleanup)
             store = os.path.join(folder.name, "x.db")
-        self.server = Server(BINARY, store)
+        self.server = Server(BINARY, store, **self.settings)
         self.addCleanup(self.server.stop)
         self.key, self.secret, self.url = KEY, SECRET, self.server.url
         self.server.call("POST", "/users", {"users": {
