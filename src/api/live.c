@@ -263,6 +263,22 @@ tell_event(struct telling *t, const struct event *ev, struct err *e)
 	return arena_check(r->arena, e);
 }
 
+/* One event, or several that are told together. */
+static bool
+tell_next(struct telling *t, const struct event *events, size_t n, size_t *ntold, struct err *e)
+{
+	size_t run = 0;
+
+	while (run < n && live_is_messages(&events[run]))
+		run++;
+	*ntold = 1;
+	if (run > 0 ? !live_messages(t, events, run, ntold, e) : !tell_event(t, events, e))
+		return false;
+	t->live->pos = events[*ntold - 1].pos;
+	t->live->next_key = 0;
+	return true;
+}
+
 static bool
 tell(void *arg, struct db *db, struct arena *a, const struct event *events, size_t n,
 	struct err *e)
@@ -274,18 +290,16 @@ tell(void *arg, struct db *db, struct arena *a, const struct event *events, size
 
 	/* All types are read with the first; they must outlast what is loaded for one event. */
 	ok = chat_type(&t.req, STR(""), &any, e);
-	for (size_t i = 0; i < n && ok; i++) {
+	while (n > 0 && ok) {
 		struct arena_mark mark = arena_mark(a);
-		const struct event *ev = &events[i];
+		size_t ntold = 1;
 
-		if (ev->pos <= l->pos)
-			continue;
-		ok = ev->kind == EVENT_BATCH ? live_batch(&t, ev, e) : tell_event(&t, ev, e);
-		if (ok) {
-			l->pos = ev->pos;
-			l->next_key = 0;
+		if (events->pos > l->pos) {
+			ok = tell_next(&t, events, n, &ntold, e);
+			arena_rewind(a, mark);
 		}
-		arena_rewind(a, mark);
+		events += ntold;
+		n -= ntold;
 	}
 	live_flush(l);
 	return ok;
@@ -316,6 +330,9 @@ live_new(const struct ctx *ctx, struct hub *hub)
 void
 live_free(struct live *l)
 {
+	if (l == NULL)
+		return;
+	free(l->heard);
 	free(l);
 }
 

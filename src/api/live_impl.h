@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "net/hub.h"
 
+struct committed;
 struct event;
 struct unread;
 
@@ -16,13 +17,25 @@ struct unread;
 /* Users who watch a channel and are told each by himself. */
 #define PRESENT_MAX 100
 
+/* A new message that somebody may hear of. */
+struct heard {
+	int64_t pos; /* of the event that tells of it */
+	int64_t key;
+	const struct committed *batch; /* NULL: it was sent through the API */
+	bool is_open;                  /* to whoever is in the channel, not to a receiver */
+	int64_t receiver;              /* who is connected; 0: he is not, or there is none */
+};
+
 struct live {
 	const struct ctx *ctx;
 	struct hub *hub;
 	/* How far events were told: what comes again after a failure is not told again. */
 	int64_t pos;
-	int64_t next_key; /* of the batch that is being told: messages before were told; 0: none
-			     is */
+	/* Of the event behind that, messages before this one were told; 0: none was. */
+	int64_t next_key;
+	/* Found and not told yet; owned. */
+	struct heard *heard;
+	size_t nheard, heard_cap;
 	struct hub_post posts[POSTS_MAX];
 	size_t nposts;
 };
@@ -53,5 +66,16 @@ struct live_members {
 void live_post_watchers(
 	struct telling *, int64_t channel, struct str text, const struct live_members *);
 
-/* Tells a batch of a campaign. */
-bool live_batch(struct telling *, const struct event *, struct err *e) MUST_USE;
+/* Finds the messages of a batch that somebody may hear of (live_hear()).  ${out} is borrowed
+ * until they are told; what it points to is not. */
+bool live_batch(
+	struct telling *, const struct event *, struct committed *out, struct err *e) MUST_USE;
+void live_hear(struct live *, const struct heard *);
+
+/* Whether such events are told together. */
+bool live_is_messages(const struct event *);
+/* Tells of the messages of events that stand behind each other, all of which
+ * live_is_messages(): of at least one, and of *ntold.  What is told is loaded together, so that
+ * it costs the same few statements whatever there is to be caught up with. */
+bool live_messages(struct telling *, const struct event *, size_t n, size_t *ntold,
+	struct err *e) MUST_USE;

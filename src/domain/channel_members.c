@@ -516,7 +516,7 @@ channel_members_paired(struct db *db, struct arena *a, const struct channel *cha
 	if (!db_query(db, SQL_MEMBER_ROWS_OF_PAIRS, NO_ARGS, &bulk, &r, e))
 		return false;
 	while (!arena_overflowed(a) && rows_next(&r))
-		row_of_member(&r, a, &rows[row_int(&r, 17)]);
+		row_of_member(&r, a, &rows[row_int(&r, 18)]);
 	for (size_t i = 0; i < n; i++) {
 		struct naming naming = naming_of(&channels[i], uids[i]);
 		bool has_row = rows[i].m.uid != 0;

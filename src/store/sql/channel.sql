@@ -114,7 +114,8 @@ FROM @rows(uid BIGINT) AS r @probe(members m ON m.channel = $1 AND m.uid = r.uid
 -- name: member_rows_of_pairs
 SELECT m.uid, m.role, m.created_at, m.updated_at, m.last_read, m.last_read_key, m.hidden_at,
        m.cleared_at, m.archived_at, m.pinned_at, m.removed_at, m.custom, m.invited_at,
-       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key, r.ord
+       m.accepted_at, m.rejected_at, m.delivered_at, m.delivered_key,
+       COALESCE(m.read_upto, m.last_read), r.ord
 FROM @rows(channel BIGINT, uid BIGINT) AS r
 @probe(members m ON m.channel = r.channel AND m.uid = r.uid)
 

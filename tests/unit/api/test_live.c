@@ -92,7 +92,7 @@ done(struct hall *hall)
 }
 
 static struct message
-say(struct hall *hall, const struct channel *c, const char *author, const char *text)
+send_to(struct hall *hall, const struct channel *c, const char *author, const char *text)
 {
 	struct message_draft d = {.text = str_of(text), .author = uid_of(hall->h, author)};
 	struct fixture *f = hall->h->f;
@@ -100,8 +100,31 @@ say(struct hall *hall, const struct channel *c, const char *author, const char *
 	struct err e;
 
 	must(message_send(f->db, &f->arena, &app, c, &d, &m, &e), &e);
+	return m;
+}
+
+static struct message
+say(struct hall *hall, const struct channel *c, const char *author, const char *text)
+{
+	struct message m = send_to(hall, c, author, text);
+
 	done(hall);
 	return m;
+}
+
+/* The next of this type; what is deleted at once may be heard before or not at all. */
+static json_t *
+hears_message(struct ear *ear, const char *type)
+{
+	for (;;) {
+		json_t *event = hear(ear);
+
+		if (strcmp(at(event, "type"), "message.deleted") == 0 ||
+			strcmp(at(event, "message.text"), "gone") == 0)
+			continue;
+		assert_string_equal(at(event, "type"), type);
+		return event;
+	}
 }
 
 static int64_t
@@ -177,6 +200,50 @@ messages_go_to_watchers_and_absent_members(void **state)
 	assert_memory_equal(m.id.p, at(event, "message.id"), m.id.n);
 	hears_nothing(hall->hub, &cid);
 	hears_nothing(hall->hub, &dan);
+}
+
+/* Many events that are told at once: each message in its place, to whom it belongs. */
+static void
+messages_are_told_together(void **state)
+{
+	enum { ROUNDS = 50 };
+	struct hall *hall = *state;
+	struct fixture *f = hall->h->f;
+	struct ear bob = ear_of(hall, "bob"), cid = ear_of(hall, "cid");
+	struct channel both, own;
+	struct message gone;
+	char text[16];
+	struct err e;
+
+	settle(hall, &bob);
+	both = API_CHANNEL(hall->h, "both", "ann", "bob", "cid");
+	own = API_CHANNEL(hall->h, "own", "ann", "bob");
+	watch(hall->hub, &bob, both.no);
+	done(hall);
+	hears(&cid, "notification.added_to_channel");
+	hears(&bob, "notification.added_to_channel");
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		send_to(hall, &both, "ann", text);
+		gone = send_to(hall, &both, "ann", "gone");
+		must(message_delete(f->db, &f->arena, &gone, true, &e), &e);
+		send_to(hall, &own, "cid", text);
+	}
+	done(hall);
+	for (int i = 0; i < ROUNDS; i++) {
+		json_t *event = hears_message(&bob, "message.new");
+
+		snprintf(text, sizeof(text), "%d", i);
+		assert_string_equal(at(event, "cid"), "messaging:both");
+		assert_string_equal(at(event, "message.text"), text);
+		event = hears_message(&bob, "notification.message_new");
+		assert_string_equal(at(event, "cid"), "messaging:own");
+		assert_string_equal(at(event, "message.text"), text);
+		assert_int_equal(number(event, "channel_member_count"), 2);
+		event = hears_message(&cid, "notification.message_new");
+		assert_string_equal(at(event, "cid"), "messaging:both");
+		assert_string_equal(at(event, "message.text"), text);
+	}
 }
 
 static void
@@ -482,6 +549,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hall_setup, hall_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(messages_go_to_watchers_and_absent_members),
+		TEST(messages_are_told_together),
 		TEST(reading_is_told_to_both_sides),
 		TEST(hiding_is_told_to_who_hides),
 		TEST(members_come_and_go),
