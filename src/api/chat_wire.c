@@ -79,15 +79,25 @@ write_opt(struct req *r, const char *key, struct str s)
 		jw_kstr(&r->w, key, s);
 }
 
-static void
-write_user(struct req *r, const char *key, int64_t uid, const struct chat_people *people)
+void
+chat_write_user(struct req *r, const char *key, int64_t uid, const struct chat_people *people)
 {
 	const struct user *u = chat_people_find(people, uid);
+	size_t from;
+	struct str *kept;
 
 	if (u == NULL)
 		return;
 	jw_key(&r->w, str_of(key));
+	kept = people->texts == NULL ? NULL : &people->texts[u - people->users];
+	if (kept != NULL && kept->p != NULL) {
+		jw_raw(&r->w, *kept);
+		return;
+	}
+	from = r->out.n;
 	wire_user(r, u);
+	if (kept != NULL)
+		*kept = arena_dup(r->arena, str_sub(buf_view(&r->out), from, r->out.n - from));
 }
 
 /* ---- people ---------------------------------------------------------------------------- */
@@ -161,6 +171,12 @@ chat_people_count(struct chat_people *p, struct req *r, struct err *e)
 	return unread_of_users(r->db, r->arena, p->uids, p->n, p->unread, e);
 }
 
+void
+chat_people_keep(struct chat_people *p, struct req *r)
+{
+	p->texts = arena_zalloc(r->arena, (p->n + 1) * sizeof(*p->texts));
+}
+
 /* Its place among them; p->n: there is no such user. */
 static size_t
 place_of_user(const struct chat_people *p, int64_t uid)
@@ -207,10 +223,17 @@ chat_note_message(struct chat_people *p, const struct message *m)
 }
 
 bool
+chat_types(struct req *r, struct arena *a, struct err *e)
+{
+	r->configs = NULL;
+	return channel_type_list(r->db, a, &r->types, &r->ntypes, e);
+}
+
+bool
 chat_type(struct req *r, struct str name, const struct channel_type **out, struct err *e)
 {
 	*out = NULL;
-	if (r->types == NULL && !channel_type_list(r->db, r->arena, &r->types, &r->ntypes, e))
+	if (r->types == NULL && !chat_types(r, r->arena, e))
 		return false;
 	for (size_t i = 0; i < r->ntypes && *out == NULL; i++)
 		if (str_eq(r->types[i].name, name))
@@ -306,6 +329,34 @@ chat_write_type(struct req *r, const struct channel_type *t, bool is_config)
 	req_ktime(r, "updated_at", t->updated_at);
 }
 
+void
+chat_keep_configs(struct req *r, struct arena *a)
+{
+	struct str *configs = arena_array(a, r->ntypes + 1, sizeof(*configs));
+
+	for (size_t i = 0; i < r->ntypes; i++) {
+		buf_init(&r->out, a, 2048);
+		jw_init(&r->w, &r->out);
+		jw_obj(&r->w);
+		chat_write_type(r, &r->types[i], true);
+		jw_end_obj(&r->w);
+		configs[i] = buf_view(&r->out);
+	}
+	r->configs = configs;
+}
+
+static void
+write_config(struct req *r, const struct channel_type *t)
+{
+	if (r->configs != NULL) {
+		jw_kraw(&r->w, "config", r->configs[t - r->types]);
+		return;
+	}
+	jw_kobj(&r->w, "config");
+	chat_write_type(r, t, true);
+	jw_end_obj(&r->w);
+}
+
 /* What the caller may do, as far as the program can do it. */
 static void
 write_capabilities(struct req *r, const struct chat_state *s)
@@ -357,7 +408,7 @@ write_channel_members(
 	/* A channel that began anew was cut off before. */
 	if (c->truncated_at > c->created_at)
 		req_ktime(r, "truncated_at", c->truncated_at);
-	write_user(r, "created_by", c->creator, people);
+	chat_write_user(r, "created_by", c->creator, people);
 	jw_kbool(&r->w, "frozen", c->frozen);
 	jw_kbool(&r->w, "disabled", c->disabled);
 	jw_kbool(&r->w, "blocked", false);
@@ -372,9 +423,7 @@ write_channel_members(
 		jw_kraw(&r->w, "filter_tags", c->filter_tags);
 	if (r->user_id.p != NULL)
 		write_capabilities(r, s);
-	jw_kobj(&r->w, "config");
-	chat_write_type(r, s->type, true);
-	jw_end_obj(&r->w);
+	write_config(r, s->type);
 	chat_write_custom(r, c->custom, channel_keys, ARRAY_LEN(channel_keys));
 }
 
@@ -421,12 +470,13 @@ chat_write_counted(struct req *r, const char *key, int64_t uid, int64_t channel,
 	const struct user *u = chat_people_find(people, uid);
 	const struct unread *unread = chat_people_unread(people, uid);
 
-	if (u == NULL)
+	if (u == NULL || unread == NULL) {
+		chat_write_user(r, key, uid, people);
 		return;
+	}
 	jw_kobj(&r->w, key);
 	wire_user_members(r, u);
-	if (unread != NULL)
-		write_unread_of(r, unread, channel, m);
+	write_unread_of(r, unread, channel, m);
 	jw_end_obj(&r->w);
 }
 
@@ -475,7 +525,7 @@ write_reads(struct req *r, const struct chat_state *s, const struct chat_people 
 		if (chat_people_find(people, state->uid) == NULL)
 			continue;
 		jw_obj(&r->w);
-		write_user(r, "user", state->uid, people);
+		chat_write_user(r, "user", state->uid, people);
 		req_ktime(r, "last_read", state->last_read);
 		jw_ki64(&r->w, "unread_messages", state->unread);
 		write_opt(r, "last_read_message_id", state->last_message_id);
@@ -500,7 +550,7 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 	jw_kstr(&r->w, "text", m->text);
 	jw_kstr(&r->w, "html", STR(""));
 	jw_kstr(&r->w, "type", m->type);
-	write_user(r, "user", m->author, people);
+	chat_write_user(r, "user", m->author, people);
 	jw_kraw(&r->w, "attachments", m->attachments.p ? m->attachments : STR("[]"));
 	write_empty(r, lists, ARRAY_LEN(lists));
 	jw_kraw(&r->w, "reaction_counts", STR("{}"));

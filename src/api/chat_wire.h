@@ -31,7 +31,8 @@ struct chat_people {
 	struct buf wanted_polls; /* ids, as struct str */
 	struct poll *polls;      /* sorted by id since chat_people_load() */
 	size_t npolls;
-	int64_t viewer; /* whose own votes are shown; 0: nobody's */
+	int64_t viewer;    /* whose own votes are shown; 0: nobody's */
+	struct str *texts; /* of users, once they were written; NULL: they are not kept */
 };
 
 void chat_people_init(struct chat_people *, struct req *r);
@@ -42,6 +43,8 @@ bool chat_people_load(struct chat_people *, struct req *r, struct err *e) MUST_U
 /* Counts what each of them has not read; members are written with it from here on.  Fails:
  * STORE, TOO_LARGE. */
 bool chat_people_count(struct chat_people *, struct req *r, struct err *e) MUST_USE;
+/* For who writes the same few again and again: they are kept as texts from here on. */
+void chat_people_keep(struct chat_people *, struct req *r);
 /* NULL when there is no such user. */
 const struct user *chat_people_find(const struct chat_people *, int64_t uid);
 /* NULL when he was not counted. */
@@ -78,6 +81,10 @@ void chat_note_message(struct chat_people *, const struct message *);
 /* The channel type of this name, NULL when there is none.  Fails: STORE. */
 bool chat_type(struct req *r, struct str name, const struct channel_type **out,
 	struct err *e) MUST_USE;
+/* Reads all of them anew, to ${memory}.  Fails: STORE. */
+bool chat_types(struct req *r, struct arena *memory, struct err *e) MUST_USE;
+/* For who writes many channels: what each type's channels say of it is written once. */
+void chat_keep_configs(struct req *r, struct arena *memory);
 
 /* Members of the object that is open: channel, members, messages, read … */
 void chat_write_state(struct req *r, const struct chat_state *, const struct chat_people *);
@@ -88,6 +95,9 @@ void chat_write_type(struct req *r, const struct channel_type *, bool is_config)
  * of all, and as ${m} (NULL: he is no member) of the channel. */
 void chat_write_counted(struct req *r, const char *key, int64_t uid, int64_t channel,
 	const struct member *m, const struct chat_people *);
+
+/* Key and user; nothing when there is no such user. */
+void chat_write_user(struct req *r, const char *key, int64_t uid, const struct chat_people *);
 
 /* Each writes one complete object. */
 void chat_write_channel(struct req *r, const struct chat_state *, const struct chat_people *);

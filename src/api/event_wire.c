@@ -281,13 +281,8 @@ static void
 write_user(struct req *r, const struct event *ev, const struct event_things *t,
 	const struct chat_people *people)
 {
-	const struct user *u = chat_people_find(
-		people, t->message.key != 0 && ev->uid == 0 ? t->message.author : ev->uid);
-
-	if (u == NULL)
-		return;
-	jw_key(&r->w, STR("user"));
-	wire_user(r, u);
+	chat_write_user(r, "user",
+		t->message.key != 0 && ev->uid == 0 ? t->message.author : ev->uid, people);
 }
 
 /* Who has left is still named. */

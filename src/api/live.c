@@ -12,6 +12,9 @@
 #include "domain/user.h"
 #include "engine/dispatch.h"
 
+/* How old what is known of channel types may be. */
+#define TYPES_US 1000000
+
 /* ---- posting --------------------------------------------------------------------------- */
 
 void
@@ -279,27 +282,65 @@ tell_next(struct telling *t, const struct event *events, size_t n, size_t *ntold
 	return true;
 }
 
+/* Whoever changes a type may wait for a second; who makes one, for nothing. */
+static bool
+use_types(struct telling *t, struct err *e)
+{
+	struct live *l = t->live;
+	struct req *r = &t->req;
+
+	if (l->types_at == 0 || clock_mono_us() - l->types_at > TYPES_US) {
+		l->types_at = 0;
+		arena_reset(&l->types_memory);
+		if (!chat_types(r, &l->types_memory, e))
+			return false;
+		chat_keep_configs(r, &l->types_memory);
+		l->types = r->types;
+		l->ntypes = r->ntypes;
+		l->configs = r->configs;
+		l->types_at = clock_mono_us();
+	}
+	r->types = l->types;
+	r->ntypes = l->ntypes;
+	r->configs = l->configs;
+	return true;
+}
+
+static bool
+tell_all(struct telling *t, const struct event *events, size_t n, struct err *e)
+{
+	struct arena *a = t->req.arena;
+
+	while (n > 0) {
+		struct arena_mark mark = arena_mark(a);
+		size_t ntold = 1;
+		bool ok = true;
+
+		if (events->pos > t->live->pos) {
+			ok = tell_next(t, events, n, &ntold, e);
+			arena_rewind(a, mark);
+		}
+		if (!ok)
+			return false;
+		events += ntold;
+		n -= ntold;
+	}
+	return true;
+}
+
 static bool
 tell(void *arg, struct db *db, struct arena *a, const struct event *events, size_t n,
 	struct err *e)
 {
 	struct live *l = arg;
 	struct telling t = {.live = l, .req = {.ctx = l->ctx, .arena = a, .db = db}};
-	const struct channel_type *any;
-	bool ok;
+	int64_t types_at = l->types_at;
+	bool ok = use_types(&t, e) && tell_all(&t, events, n, e);
 
-	/* All types are read with the first; they must outlast what is loaded for one event. */
-	ok = chat_type(&t.req, STR(""), &any, e);
-	while (n > 0 && ok) {
-		struct arena_mark mark = arena_mark(a);
-		size_t ntold = 1;
-
-		if (events->pos > l->pos) {
-			ok = tell_next(&t, events, n, &ntold, e);
-			arena_rewind(a, mark);
-		}
-		events += ntold;
-		n -= ntold;
+	/* It may be of a type that was made since. */
+	if (!ok && e->code == ERR_BUG && types_at != 0 && l->types_at == types_at) {
+		l->types_at = 0;
+		ok = use_types(&t, e) && tell_all(&t, events, n, e);
 	}
 	live_flush(l);
 	return ok;
@@ -324,6 +365,7 @@ live_new(const struct ctx *ctx, struct hub *hub)
 		panic("out of memory");
 	l->ctx = ctx;
 	l->hub = hub;
+	arena_init(&l->types_memory, 64 * 1024, SIZE_MAX);
 	return l;
 }
 
@@ -332,6 +374,7 @@ live_free(struct live *l)
 {
 	if (l == NULL)
 		return;
+	arena_fini(&l->types_memory);
 	free(l->heard);
 	free(l);
 }

@@ -33,6 +33,12 @@ struct live {
 	int64_t pos;
 	/* Of the event behind that, messages before this one were told; 0: none was. */
 	int64_t next_key;
+	/* Types as they were a moment ago, with their texts. */
+	struct arena types_memory;
+	struct channel_type *types;
+	size_t ntypes;
+	struct str *configs;
+	int64_t types_at; /* clock_mono_us; 0: never read */
 	/* Found and not told yet; owned. */
 	struct heard *heard;
 	size_t nheard, heard_cap;

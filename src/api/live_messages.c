@@ -232,7 +232,10 @@ load_people(struct telling *t, struct slice *s, struct err *e)
 	}
 	for (size_t i = 0; i < s->nhears; i++)
 		chat_people_add(p, s->hears[i].uid);
-	return chat_people_load(p, &t->req, e) && arena_check(t->req.arena, e);
+	if (!chat_people_load(p, &t->req, e))
+		return false;
+	chat_people_keep(p, &t->req);
+	return arena_check(t->req.arena, e);
 }
 
 /* ---- telling --------------------------------------------------------------------------- */

@@ -67,7 +67,9 @@ struct req {
 	const struct settings *settings; /* set once the caller is known; not for open routes */
 	struct channel_type *types;      /* all of them, once they were asked for (chat_type) */
 	size_t ntypes;
-	struct jw w;        /* the answer's root object is open */
+	struct str
+		*configs; /* of each type, as chat_write_channel() writes it; NULL: not kept */
+	struct jw w;      /* the answer's root object is open */
 	bool tells_failure; /* on failure, what is in w becomes part of the error body */
 	struct buf out;
 	int status; /* 0: the default of the method */

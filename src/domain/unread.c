@@ -56,16 +56,18 @@ unread_count(struct db *db, const struct channel *c, const struct member *m, int
 
 /* ---- all channels of users --------------------------------------------------------------- */
 
-/* Adds the channels that a statement finds and that have messages behind the mark. */
+/* Channels that have messages behind the mark. */
 static bool
-add_candidates(struct db *db, enum sql_id sql, struct args args, const int64_t *uids, size_t n,
-	struct buf *list, struct err *e)
+find_candidates(struct db *db, struct arena *a, const int64_t *uids, size_t n, int64_t max,
+	struct candidate **out, size_t *nout, struct err *e)
 {
 	struct col cols[] = {COL_INTS(uids)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct buf list;
 	struct rows r;
 
-	if (!db_query(db, sql, args, &bulk, &r, e))
+	buf_init(&list, a, 16 * sizeof(struct candidate));
+	if (!db_query(db, SQL_UNREAD_CANDIDATES, ARGS(V_INT(max)), &bulk, &r, e))
 		return false;
 	while (rows_next(&r)) {
 		struct channel c = {.no = row_int(&r, 1), .created_at = row_int(&r, 2)};
@@ -80,20 +82,9 @@ add_candidates(struct db *db, enum sql_id sql, struct args args, const int64_t *
 		k.channel.last_read = m.last_read == NO_TIME ? m.created_at : m.last_read;
 		k.channel.newest_at = row_time(&r, 7);
 		if (k.channel.newest_at > k.since)
-			buf_add(list, &k, sizeof(k));
+			buf_add(&list, &k, sizeof(k));
 	}
-	return rows_end(&r, e);
-}
-
-static bool
-find_candidates(struct db *db, struct arena *a, const int64_t *uids, size_t n, int64_t max,
-	struct candidate **out, size_t *nout, struct err *e)
-{
-	struct buf list;
-
-	buf_init(&list, a, 16 * sizeof(struct candidate));
-	if (!add_candidates(db, SQL_UNREAD_HOMES, NO_ARGS, uids, n, &list, e) ||
-		!add_candidates(db, SQL_UNREAD_ROWS, ARGS(V_INT(max)), uids, n, &list, e))
+	if (!rows_end(&r, e))
 		return false;
 	*out = (struct candidate *)(void *)list.p;
 	*nout = list.n / sizeof(struct candidate);

@@ -19,7 +19,7 @@ FROM @rows(channel BIGINT, uid BIGINT, since BIGINT) AS r
 
 -- Channels of users, with what tells since when messages count for them: those of their own
 -- numbers, and (the newest numbers of) those where they have a row.
--- name: unread_homes
+-- name: unread_candidates
 SELECT r.ord, c.no, c.created_at, c.truncated_at, m.created_at, m.last_read, m.cleared_at,
        (SELECT MAX(x.created_at) FROM messages x WHERE x.channel = c.no),
        COALESCE(m.read_upto, m.last_read)
@@ -27,8 +27,7 @@ FROM @rows(uid BIGINT) AS r
 @probe(channels c ON c.no > r.uid * 4096 AND c.no < r.uid * 4096 + 4096)
 @left_probe(members m ON m.channel = c.no AND m.uid = r.uid)
 WHERE c.deleted_at IS NULL AND m.removed_at IS NULL AND (c.origin <> 0 OR m.role IS NOT NULL)
-
--- name: unread_rows
+UNION ALL
 SELECT r.ord, c.no, c.created_at, c.truncated_at, m.created_at, m.last_read, m.cleared_at,
        (SELECT MAX(x.created_at) FROM messages x WHERE x.channel = c.no),
        COALESCE(m.read_upto, m.last_read)
