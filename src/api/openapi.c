@@ -50,11 +50,17 @@ ref(const json_t *schemas, const char *operation, const char *kind)
 }
 
 static json_t *
-content(json_t *schema)
+content_of(const char *type, json_t *schema)
 {
 	if (schema == NULL)
 		schema = json_pack("{s:s}", "type", "object");
-	return json_pack("{s:{s:o}}", "application/json", "schema", schema);
+	return json_pack("{s:{s:o}}", type, "schema", schema);
+}
+
+static json_t *
+content(json_t *schema)
+{
+	return content_of("application/json", schema);
 }
 
 /* What stands in braces in the path, then the query's. */
@@ -85,11 +91,12 @@ static json_t *
 responses(const struct route *route, const json_t *schemas)
 {
 	bool makes = strcmp(route->method, "POST") == 0 || strcmp(route->method, "PUT") == 0;
+	const char *type = route->flags & ROUTE_TEXT_ANSWER ? "text/plain" : "application/json";
 
 	return json_pack("{s:{s:s,s:o},s:{s:s,s:o}}", makes ? "201" : "200", "description",
-		route->summary, "content", content(ref(schemas, route->name, "Response")),
-		"default", "description", "what was wrong", "content",
-		content(ref(schemas, "Error", "")));
+		route->summary, "content",
+		content_of(type, ref(schemas, route->name, "Response")), "default",
+		"description", "what was wrong", "content", content(ref(schemas, "Error", "")));
 }
 
 /* Some operations have several paths; an id may be there once. */

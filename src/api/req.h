@@ -24,6 +24,7 @@ struct hub;
 struct http_in;
 struct http_out;
 struct limit;
+struct metrics;
 struct settings;
 struct settings_live;
 struct store;
@@ -39,6 +40,7 @@ struct ctx {
 	struct settings_live *settings; /* NULL: nobody changed them */
 	struct hub *hub;                /* NULL: nobody can connect */
 	const struct guard *guard;      /* which addresses may be called; NULL: public ones */
+	struct metrics *metrics;        /* what GET /metrics counted last */
 	struct str openapi;             /* the description of everything served */
 	struct str origins;             /* of browser apps that may call (api/cors.h) */
 };
@@ -79,15 +81,16 @@ typedef bool (*handler_fn)(struct req *r, struct err *e);
 
 /* Path patterns are those of v1; v2 adds /api/v2/chat or /api/v2 (COMMON) in front. */
 enum route_flags {
-	ROUTE_CHAT = 0,        /* v2 prefix /api/v2/chat */
-	ROUTE_COMMON = 1,      /* v2 prefix /api/v2: users, tasks, app … */
-	ROUTE_OPEN = 2,        /* no api_key, no token: /healthz */
-	ROUTE_CLIENT = 4,      /* a user token may call it too */
-	ROUTE_RAW_BODY = 8,    /* the handler reads raw_body itself */
-	ROUTE_RAW_ANSWER = 16, /* the handler writes the whole answer into r->out */
-	ROUTE_ADDITION = 32,   /* not part of the API that this one mirrors (api.md §12) */
-	ROUTE_ANONYMOUS = 64,  /* the api_key alone is enough */
-	ROUTE_SOCKET = 128,    /* becomes a WebSocket; v1 only */
+	ROUTE_CHAT = 0,          /* v2 prefix /api/v2/chat */
+	ROUTE_COMMON = 1,        /* v2 prefix /api/v2: users, tasks, app … */
+	ROUTE_OPEN = 2,          /* no api_key, no token: /healthz */
+	ROUTE_CLIENT = 4,        /* a user token may call it too */
+	ROUTE_RAW_BODY = 8,      /* the handler reads raw_body itself */
+	ROUTE_RAW_ANSWER = 16,   /* the handler writes the whole answer into r->out */
+	ROUTE_ADDITION = 32,     /* not part of the API that this one mirrors (api.md §12) */
+	ROUTE_ANONYMOUS = 64,    /* the api_key alone is enough */
+	ROUTE_SOCKET = 128,      /* becomes a WebSocket; v1 only */
+	ROUTE_TEXT_ANSWER = 256, /* the answer is plain text */
 };
 
 struct route {
@@ -109,7 +112,7 @@ extern const struct route_group routes_users, routes_user_state, routes_tasks, r
 	routes_segments, routes_campaigns, routes_channels, routes_channel_update,
 	routes_channel_types, routes_members, routes_reads, routes_messages, routes_polls,
 	routes_rates, routes_apps, routes_ops, routes_realtime, routes_sync, routes_signals,
-	routes_outgoing;
+	routes_outgoing, routes_metrics;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

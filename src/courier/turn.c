@@ -7,7 +7,7 @@
 #include "store/db.h"
 
 /* What has ended waits so long for more of its kind, unless nothing else is left to be sent. */
-#define GATHER_US 20000
+#define GATHER_US 100000
 /* A place that moved over what concerns nobody is noted so late. */
 #define PLACE_US 1000000
 /* Parcels that are taken for another attempt at once; while the window is shut, so many. */

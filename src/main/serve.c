@@ -14,6 +14,7 @@
 #include "api/hook_pack.h"
 #include "api/limit.h"
 #include "api/live.h"
+#include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/realtime.h"
 #include "api/req.h"
@@ -344,6 +345,7 @@ run(int argc, char **argv)
 	openapi = openapi_document();
 	ctx.openapi = buf_view(&openapi);
 	ctx.origins = str_of(config.origins);
+	ctx.metrics = metrics_new();
 	if (!listen_http(&http, &ctx, &e))
 		goto err5;
 
@@ -354,6 +356,7 @@ run(int argc, char **argv)
 	hub_stop(ctx.hub, GOODBYE_MS);
 	http_stop(http, DRAIN_MS);
 err5:
+	metrics_free(ctx.metrics);
 	buf_free(&openapi);
 err4:
 	engine_stop(ctx.engine);

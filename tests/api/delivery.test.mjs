@@ -306,3 +306,29 @@ test('addresses that lead inward are refused where they are saved', async () => 
 		assert.ok(answer.body.message.includes(`push_provider.${field}: `), answer.body.message);
 	}
 });
+
+test('GET /metrics counts what is there', async () => {
+	const sink = await open((req, res) => {
+		res.statusCode = 404;
+		res.end();
+	});
+	await use(hook(sink.url));
+	await say();
+	await until('it is dead', async () => (await route()).dead === 1);
+	const { ident } = await route();
+	const labels = `kind="webhook",ident="${ident}"`;
+	const metrics = await until('it is counted', async () => {
+		const answer = await fetch(`${server.url}/metrics`);
+		assert.equal(answer.status, 200);
+		assert.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+		const text = await answer.text();
+		return text.includes(`fanfare_route_dead_letters{${labels}} 1\n`) && text;
+	});
+	for (const line of metrics.trimEnd().split('\n'))
+		assert.match(line, /^(# (HELP|TYPE) fanfare_\w+ .+|fanfare_\w+({(\w+="[^"]*",?)+})? -?\d+(\.\d+)?)$/, line);
+	assert.ok(metrics.includes(`fanfare_route_failed_total{${labels},reason="http_404"} 1\n`), metrics);
+	for (const name of ['outbox_position', 'sockets', 'campaign_messages_total', 'build_info'])
+		assert.match(metrics, new RegExp(`^fanfare_${name}\\b`, 'm'));
+	assert.ok(!metrics.includes('127.0.0.1'), 'no URL');
+	assert.ok(!metrics.includes(server.secret));
+});

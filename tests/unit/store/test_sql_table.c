@@ -21,6 +21,8 @@ static const struct {
 	{SQL_EVENT_UNREAD_FROM, "the same"},
 	{SQL_ROUTE_REPORT, "the same"},
 	{SQL_EVENT_OLDEST, "in the order of the key, LIMIT 1"},
+	{SQL_METRICS_CAMPAIGNS, "all are counted, every two seconds at most"},
+	{SQL_METRICS_SENT, "the same"},
 	{SQL_OBLIVION_NEXT, "in the order of the key, LIMIT 1"},
 	{SQL_PUSH_PROVIDER_COUNT, "there are 25 at most"},
 	{SQL_PUSH_PROVIDER_LIST, "the same"},
