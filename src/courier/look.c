@@ -69,7 +69,10 @@ update_haul(struct haul *h, const struct route_row *row)
 	/* A bar of ours may not be written yet. */
 	if (h->bar_why[0] == '\0')
 		h->route.barred_at = row->route.barred_at;
-	h->is_lost = h->is_lost || row->route.is_off;
+	/* Off, or off and on again: it is taken up anew where it begins now. */
+	h->is_lost = h->is_lost || row->route.is_off ||
+		     row->route.place.pos != h->route.place.pos ||
+		     row->route.place.next_key != h->route.place.next_key;
 	if (row->nudged != h->nudged) {
 		h->nudged = row->nudged;
 		h->must_look = true;

@@ -167,6 +167,7 @@ static bool
 write_row(struct db *w, const struct haul *h, struct err *e)
 {
 	const struct route_change change = {
+		.before = h->route.place,
 		.place = h->packed,
 		.next_no = h->next_no,
 		.width = h->window.width,

@@ -146,7 +146,8 @@ route_move(struct db *w, int64_t no, const struct route_change *c, struct err *e
 	return db_exec(w, SQL_ROUTE_MOVE,
 		       ARGS(V_INT(no), V_INT(c->place.pos), V_INT(c->place.next_key),
 			       V_INT(c->next_no), V_INT(c->width), V_INT(c->sent),
-			       V_INT(c->failed), V_INT(c->dead), V_INT(c->missed)),
+			       V_INT(c->failed), V_INT(c->dead), V_INT(c->missed),
+			       V_INT(c->before.pos), V_INT(c->before.next_key)),
 		       NO_BULK, &changed, e) &&
 	       (changed == 1 || fail(e, ERR_STALE, "the route is gone"));
 }

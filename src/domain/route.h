@@ -68,13 +68,13 @@ bool route_list(struct db *, struct arena *, enum route_kind, struct route_row *
 
 /* What was done on a route since the last time. */
 struct route_change {
-	struct place place;
+	struct place before, place; /* where it was, where it is now */
 	int64_t next_no, width;
 	int64_t sent, failed, dead, missed;
 };
 
 /* Inside the transaction that begins with claim_keep().  Fails: STALE (it is no longer there,
- * or off), STORE. */
+ * or was off and began anew), STORE. */
 bool route_move(struct db *w, int64_t no, const struct route_change *, struct err *e) MUST_USE;
 /* Counts failed attempts by their reason, each named once.  Fails: STORE. */
 bool route_fail(struct db *w, int64_t no, const struct str *why, const int64_t *counts,

@@ -37,11 +37,13 @@ DELETE FROM loads WHERE route @in(SELECT r.no FROM @rows(no BIGINT) AS r)
 -- name: route_delete_parcels
 DELETE FROM parcels WHERE route @in(SELECT r.no FROM @rows(no BIGINT) AS r)
 
--- What its courier has done since the last time.
+-- What its courier has done since the last time; nothing when the place is not where it left it, or
+-- would move although the route is off.
 -- name: route_move
 UPDATE routes SET pos = $2, next_key = $3, next_no = $4, width = $5, sent = sent + $6,
 	failed = failed + $7, dead = dead + $8, missed = missed + $9
-WHERE no = $1 AND is_off = 0
+WHERE no = $1 AND pos = $10 AND next_key = $11
+	AND (is_off = 0 OR ($2 = $10 AND $3 = $11))
 
 -- name: route_fail
 INSERT INTO route_failures (route, why, n)

@@ -200,7 +200,11 @@ the_next_courier_goes_on_where_one_died(void **state)
 	buf_init(&blob, &f->arena, 16);
 	load_pack(&blob, parcels, 2);
 	x.claim = &first;
-	x.change = (struct route_change){.place = {11, 5}, .next_no = 3, .width = 4, .sent = 2};
+	x.change = (struct route_change){.before = rows[0].route.place,
+		.place = {11, 5},
+		.next_no = 3,
+		.width = 4,
+		.sent = 2};
 	x.load = (struct load){.no = 1, .at = T0, .n = 2, .parcels = buf_view(&blob)};
 	x.aside = (struct aside){.no = 2,
 		.state = ASIDE_WAITS,
@@ -255,7 +259,10 @@ a_bar_is_lifted_by_newer_credentials(void **state)
 	x.route = rows[0].route.no;
 	must(claim_take(f->db, CLAIM_ROUTE, x.route, 60000, &claim, &got, &e), &e);
 	x.claim = &claim;
+	x.change.before = x.change.place = rows[0].route.place;
 	must(db_write_beside(f->db, write_in, &x, &e), &e);
+	x.change.before.pos++;
+	must_fail(db_write_beside(f->db, write_in, &x, &e), &e, ERR_STALE, "route");
 	newer.changed_at = T0;
 	rows = sync_to(f, &newer, 1, &n);
 	assert_int_equal(rows[0].route.barred_at, T0);
