@@ -94,6 +94,8 @@ wire_options(struct req *r, const struct campaign *c)
 	jw_kbool(w, "show_channels", c->show_channels);
 	jw_kbool(w, "skip_push", c->skip_push);
 	jw_kbool(w, "skip_webhook", c->skip_webhook);
+	if (c->max_webhook_lag > 0)
+		jw_ki64(w, "max_webhook_lag", c->max_webhook_lag);
 	jw_kraw(w, "message_template", c->message_template);
 	if (c->channel_template.p != NULL)
 		jw_kraw(w, "channel_template", c->channel_template);

@@ -176,13 +176,16 @@ start_within_plan(
 static bool
 start(struct req *r, struct err *e)
 {
-	struct campaign_start opts = {.scheduled_for = NO_TIME, .stop_at = NO_TIME};
+	struct campaign_start opts = {
+		.scheduled_for = NO_TIME, .stop_at = NO_TIME, .max_webhook_lag = -1};
 	struct campaign c;
 	json_t *body;
 
 	if (!req_body(r, &body, e) ||
 		!jr_time(body, "scheduled_for", OPTIONAL, &opts.scheduled_for, e) ||
 		!jr_time(body, "stop_at", OPTIONAL, &opts.stop_at, e) ||
+		!jr_int(body, "max_webhook_lag", OPTIONAL, 0, CAMPAIGN_LAG_MAX,
+			&opts.max_webhook_lag, e) ||
 		!start_within_plan(r, &opts, &c, e))
 		return false;
 	engine_wake(r->ctx->engine);

@@ -30,6 +30,12 @@ struct put {
 	struct campaign *out;
 };
 
+static struct val
+or_null(int64_t n)
+{
+	return n == 0 ? V_NULL : V_INT(n);
+}
+
 static void
 merge(const struct campaign_edit *d, struct campaign *c)
 {
@@ -53,6 +59,8 @@ merge(const struct campaign_edit *d, struct campaign *c)
 		c->skip_push = d->skip_push > 0;
 	if (d->skip_webhook >= 0)
 		c->skip_webhook = d->skip_webhook > 0;
+	if (d->max_webhook_lag >= 0)
+		c->max_webhook_lag = d->max_webhook_lag;
 	if (d->has_segments) {
 		c->segment_ids = d->segment_ids;
 		c->nsegments = d->nsegments;
@@ -178,7 +186,8 @@ create_tx(struct db *w, void *arg, struct err *e)
 			V_INT(c->sender), V_TEXT(c->sender_mode), V_TEXT(c->sender_visibility),
 			V_INT(c->create_channels), V_INT(c->show_channels), V_INT(c->skip_push),
 			V_INT(c->skip_webhook), V_TEXT(c->message_template),
-			V_TEXT(c->channel_template), V_INT(c->user_set), V_INT(c->created_at)),
+			V_TEXT(c->channel_template), V_INT(c->user_set), V_INT(c->created_at),
+			or_null(c->max_webhook_lag)),
 		NO_BULK, NULL, e);
 }
 
@@ -219,7 +228,8 @@ update_tx(struct db *w, void *arg, struct err *e)
 			V_TEXT(c->sender_mode), V_TEXT(c->sender_visibility),
 			V_INT(c->create_channels), V_INT(c->show_channels), V_INT(c->skip_push),
 			V_INT(c->skip_webhook), V_TEXT(c->message_template),
-			V_TEXT(c->channel_template), V_INT(c->user_set), V_INT(c->updated_at)),
+			V_TEXT(c->channel_template), V_INT(c->user_set), V_INT(c->updated_at),
+			or_null(c->max_webhook_lag)),
 		NO_BULK, &changed, e);
 }
 
@@ -339,6 +349,8 @@ start_tx(struct db *w, void *arg, struct err *e)
 	c->status = begins > now ? STR("scheduled") : STR("in_progress");
 	c->scheduled_for = m->start->scheduled_for;
 	c->stop_at = m->start->stop_at;
+	if (m->start->max_webhook_lag >= 0)
+		c->max_webhook_lag = m->start->max_webhook_lag;
 	c->started_at = begins > now ? NO_TIME : now;
 	c->updated_at = now;
 	if (capacity != NULL &&
@@ -347,7 +359,8 @@ start_tx(struct db *w, void *arg, struct err *e)
 	if (!db_exec(w, SQL_CAMPAIGN_START,
 		    ARGS(V_INT(c->no), V_TEXT(c->status), V_TIME(c->scheduled_for),
 			    V_TIME(c->stop_at), V_TIME(c->started_at), V_INT(now),
-			    V_INT(capacity != NULL ? capacity->audience : 0)),
+			    V_INT(capacity != NULL ? capacity->audience : 0),
+			    or_null(c->max_webhook_lag)),
 		    NO_BULK, &changed, e))
 		return false;
 	if (changed != 1)

@@ -56,6 +56,8 @@ struct campaign {
 	struct str sender_mode; /* "", "exclude", "include" */
 	struct str sender_visibility; /* "", "hidden", "archived" */
 	bool create_channels, show_channels, skip_push, skip_webhook;
+	/* Seconds that a webhook may lag before further batches wait; 0: any. */
+	int64_t max_webhook_lag;
 	struct str message_template; /* JSON object as given */
 	struct str channel_template; /* the same, or p == NULL */
 	struct str *segment_ids;
@@ -89,6 +91,7 @@ struct campaign_edit {
 	struct str name, description, sender_id, sender_mode, sender_visibility;
 	struct str message_template, channel_template;
 	int create_channels, show_channels, skip_push, skip_webhook; /* −1: absent */
+	int64_t max_webhook_lag;                                     /* −1: absent */
 	struct str *segment_ids;
 	size_t nsegments;
 	bool has_segments;
@@ -97,6 +100,7 @@ struct campaign_edit {
 	bool has_users;
 };
 
+#define CAMPAIGN_LAG_MAX (30 * 86400) /* seconds */
 /* Reads the body of create and update, checking types, sizes and enums.  Fails: INPUT. */
 bool campaign_read_edit(
 	struct arena *, const json_t *body, struct campaign_edit *out, struct err *e) MUST_USE;
@@ -143,6 +147,7 @@ bool campaign_users_of_many(struct db *, struct arena *, const struct campaign *
 
 struct campaign_start {
 	int64_t scheduled_for, stop_at; /* NO_TIME: absent */
+	int64_t max_webhook_lag;        /* −1: as the campaign says */
 	/* NULL: not limited.  Its limit is given; what the audience of this moment leaves of it
 	 * is told, also when it is too little. */
 	struct capacity *capacity;

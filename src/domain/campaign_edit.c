@@ -62,7 +62,7 @@ bool
 campaign_read_edit(
 	struct arena *a, const json_t *body, struct campaign_edit *out, struct err *e)
 {
-	*out = (struct campaign_edit){0};
+	*out = (struct campaign_edit){.max_webhook_lag = -1};
 	return jr_str_max(body, "id", OPTIONAL, 255, &out->id, e) &&
 	       jr_str_max(body, "name", OPTIONAL, 1024, &out->name, e) &&
 	       jr_str_max(body, "description", OPTIONAL, 4096, &out->description, e) &&
@@ -76,5 +76,7 @@ campaign_read_edit(
 	       jr_flag(body, "show_channels", &out->show_channels, e) &&
 	       jr_flag(body, "skip_push", &out->skip_push, e) &&
 	       jr_flag(body, "skip_webhook", &out->skip_webhook, e) &&
+	       jr_int(body, "max_webhook_lag", OPTIONAL, 0, CAMPAIGN_LAG_MAX,
+		       &out->max_webhook_lag, e) &&
 	       read_targets(a, body, out, e);
 }

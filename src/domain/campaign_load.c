@@ -50,6 +50,7 @@ from_row(struct rows *r, struct arena *a, struct campaign *c)
 		.team = arena_dup(a, row_str(r, 29)),
 		.to_channels = !row_null(r, 30),
 		.users_sent = row_int(r, 31),
+		.max_webhook_lag = row_int(r, 32),
 	};
 }
 

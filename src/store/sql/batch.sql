@@ -12,7 +12,8 @@ FROM @rows(seq BIGINT, first_ord BIGINT, n BIGINT, uids BLOB) AS r
 
 -- The campaign with the fewest claimed batches first; of it the first open batch.  Both are
 -- found through partial indexes, whose conditions are repeated to the letter: what is done
--- leaves them, so a claim costs the same in an old store.
+-- leaves them, so a claim costs the same in an old store.  A campaign that is tied to the pace of
+-- webhooks has no batch to claim while one of them lags too much.
 -- name: batch_claim
 -- only: sqlite
 UPDATE batches SET state = 1, fence = fence + 1, lease_until = $1 + $2
@@ -21,6 +22,13 @@ WHERE (campaign, seq) = (
 	FROM campaigns c, batches b
 	WHERE c.status = 'in_progress' AND c.planned = 1 AND (c.stop_at IS NULL OR c.stop_at > $1)
 	AND b.campaign = c.no AND b.state < 2 AND (b.state = 0 OR b.lease_until < $1)
+	AND (c.max_webhook_lag IS NULL OR NOT EXISTS (
+		SELECT 1 FROM routes w
+		WHERE w.kind = 1 AND w.is_off = 0 AND w.paused_at IS NULL AND w.barred_at IS NULL
+		AND ((SELECT MIN(l.at) FROM loads l WHERE l.route = w.no) <
+				$1 - c.max_webhook_lag * 1000000
+			OR (SELECT e.at FROM events e WHERE e.pos > w.pos ORDER BY e.pos LIMIT 1) <
+				$1 - c.max_webhook_lag * 1000000)))
 	AND b.seq = (
 		SELECT MIN(o.seq) FROM batches o
 		WHERE o.campaign = c.no AND o.state < 2 AND (o.state = 0 OR o.lease_until < $1))
@@ -45,6 +53,13 @@ WHERE (campaign, seq) = (
 		FROM campaigns c
 		WHERE c.status = 'in_progress' AND c.planned = 1
 		AND (c.stop_at IS NULL OR c.stop_at > $1)
+		AND (c.max_webhook_lag IS NULL OR NOT EXISTS (
+			SELECT 1 FROM routes w
+			WHERE w.kind = 1 AND w.is_off = 0 AND w.paused_at IS NULL AND w.barred_at IS NULL
+			AND ((SELECT MIN(l.at) FROM loads l WHERE l.route = w.no) <
+					$1 - c.max_webhook_lag * 1000000
+				OR (SELECT e.at FROM events e WHERE e.pos > w.pos ORDER BY e.pos LIMIT 1) <
+					$1 - c.max_webhook_lag * 1000000)))
 		ORDER BY (
 			SELECT COUNT(*) FROM (
 				SELECT 1 FROM batches k

@@ -3,16 +3,16 @@
 -- name: campaign_insert
 INSERT INTO campaigns (no, id, name, description, status, sender, sender_mode,
 	sender_visibility, create_channels, show_channels, skip_push, skip_webhook,
-	message_template, channel_template, user_set, created_at, updated_at,
+	message_template, channel_template, user_set, created_at, updated_at, max_webhook_lag,
 	form, planned, audience, pending, channels_created, users_read)
-VALUES ($1, $2, $3, $4, 'draft', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15,
+VALUES ($1, $2, $3, $4, 'draft', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,
 	0, 0, 0, 0, 0, 0)
 
 -- name: campaign_replace
 UPDATE campaigns SET name = $2, description = $3, sender = $4, sender_mode = $5,
 	sender_visibility = $6, create_channels = $7, show_channels = $8, skip_push = $9,
 	skip_webhook = $10, message_template = $11, channel_template = $12, user_set = $13,
-	updated_at = $14
+	updated_at = $14, max_webhook_lag = $15
 WHERE no = $1 AND status IN ('draft', 'scheduled')
 
 -- name: campaign_by_id
@@ -20,7 +20,8 @@ SELECT c.no, c.id, c.name, c.description, c.status, c.sender, c.sender_mode, c.s
 	c.create_channels, c.show_channels, c.skip_push, c.skip_webhook, c.message_template,
 	c.channel_template, c.user_set, c.created_at, c.updated_at, c.deleted_at, c.scheduled_for,
 	c.stop_at, c.started_at, c.completed_at, c.form, c.planned, c.audience, c.pending,
-	c.channels_created, c.users_read, c.stop_reason, c.team, x.reach_set, x.users_sent
+	c.channels_created, c.users_read, c.stop_reason, c.team, x.reach_set, x.users_sent,
+	c.max_webhook_lag
 FROM campaigns c
 @left_probe(campaign_reach x ON x.campaign = c.no)
 WHERE c.id = $1 AND c.deleted_at IS NULL
@@ -30,7 +31,8 @@ SELECT c.no, c.id, c.name, c.description, c.status, c.sender, c.sender_mode, c.s
 	c.create_channels, c.show_channels, c.skip_push, c.skip_webhook, c.message_template,
 	c.channel_template, c.user_set, c.created_at, c.updated_at, c.deleted_at, c.scheduled_for,
 	c.stop_at, c.started_at, c.completed_at, c.form, c.planned, c.audience, c.pending,
-	c.channels_created, c.users_read, c.stop_reason, c.team, x.reach_set, x.users_sent
+	c.channels_created, c.users_read, c.stop_reason, c.team, x.reach_set, x.users_sent,
+	c.max_webhook_lag
 FROM @rows(no BIGINT) AS r
 @probe(campaigns c ON c.no = r.no)
 @left_probe(campaign_reach x ON x.campaign = c.no)
@@ -61,7 +63,7 @@ ORDER BY r.ord, t.outcome
 
 -- name: campaign_start
 UPDATE campaigns SET status = $2, scheduled_for = $3, stop_at = $4, started_at = $5,
-	updated_at = $6, reserved = $7
+	updated_at = $6, reserved = $7, max_webhook_lag = $8
 WHERE no = $1 AND status = 'draft'
 
 -- name: campaign_stop

@@ -65,3 +65,6 @@ CREATE TABLE parcels (
 	PRIMARY KEY (route, no)
 );
 CREATE INDEX parcels_due ON parcels (route, state, due_at, no);
+
+-- Seconds that a webhook may lag before batches of the campaign wait; NULL: any.
+ALTER TABLE campaigns ADD COLUMN max_webhook_lag BIGINT;
