@@ -358,8 +358,7 @@ sums_and_completion(void **state)
 		/* Who has no message is not told (I-10). */
 		must(event_after(f->db, &f->arena, before, 9, &told, &ntold, &e), &e);
 		assert_int_equal(ntold, i + 1);
-		assert_int_equal(
-			told[i].kind, i < 2 ? EVENT_BATCH : EVENT_CAMPAIGN_COMPLETED);
+		assert_int_equal(told[i].kind, i < 2 ? EVENT_BATCH : EVENT_CAMPAIGN_COMPLETED);
 		assert_int_equal(told[i].object, i < 2 ? b.first_key : c);
 	}
 	assert_int_equal(seen.channels_created, 0 + 1 + 2);
