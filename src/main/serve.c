@@ -123,6 +123,10 @@ load_config(struct config *config, int argc, char **argv, struct err *e)
 			"log_level: \"%s\" is none of debug, info, warn, error",
 			config->log_level);
 	log_set_level(level);
+	if (strcmp(config->webhook_dialect, "v1") != 0 &&
+		strcmp(config->webhook_dialect, "v2") != 0)
+		return fail(e, ERR_INPUT, "webhook_dialect: \"%s\" is none of v1, v2",
+			config->webhook_dialect);
 	return cors_check(str_of(config->origins), e);
 }
 
