@@ -20,6 +20,6 @@ struct hook_wish {
 /* False: the settings (struct settings, all) name no such hook, or it is not for webhooks. */
 bool hook_wish(const json_t *settings, struct str ident, struct hook_wish *out);
 /* "message.new" is wanted by its name, by "message.*" and by "*".  What Stream does not have,
- * "campaign.stopped", only by its name.  What a hook at the URL of webhook_url is told anyway is
- * not wanted a second time. */
+ * "campaign.stopped", only by its name.  What a hook at the URL of webhook_url is told anyway
+ * is not wanted a second time. */
 bool hook_wants(const struct hook_wish *, struct str type);
