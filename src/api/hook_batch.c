@@ -185,7 +185,8 @@ pack_slice(struct packing *p, const struct committed *c, const struct wanted *w,
 	return arena_check(r->arena, e);
 }
 
-/* As many of ${n} as memory takes; *done: how many that were. */
+/* As many of ${n} as can be: memory may be too little for all, or one of them be at fault;
+ * *done: how many that were. */
 static bool
 pack_some(struct packing *p, const struct committed *c, const struct wanted *w, size_t first,
 	size_t n, size_t *done, struct err *e)
@@ -198,7 +199,7 @@ pack_some(struct packing *p, const struct committed *c, const struct wanted *w, 
 		bool ok = pack_slice(p, c, w, first, *done, e);
 
 		arena_rewind(a, mark);
-		if (ok || e->code != ERR_TOO_LARGE || *done == 1)
+		if (ok || e->code == ERR_STORE || *done == 1)
 			return ok;
 		p->n = nparcels;
 		p->parcels.n = bytes;
@@ -229,7 +230,7 @@ hook_batch(struct packing *p, const struct event *ev, int64_t *next_key, struct 
 		}
 		room = MAX_OF((p->max - p->n) / each, (size_t)1);
 		n = MIN_OF(MIN_OF(room, (size_t)SLICE), (size_t)c.n - i);
-		if (!pack_some(p, &c, &w, i, n, &n, e))
+		if (!pack_some(p, &c, &w, i, n, &n, e) && !packing_is_hopeless(ev, e))
 			return false;
 		i += n;
 	}

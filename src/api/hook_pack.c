@@ -17,7 +17,7 @@
 #include "store/db.h"
 
 /* Events that are looked at in one call. */
-#define LOOK_MAX 512
+#define LOOK_MAX 128
 
 struct hook_pack {
 	const struct ctx *ctx;
@@ -60,6 +60,16 @@ packing_add(
 
 	buf_add(&p->parcels, &parcel, sizeof(parcel));
 	p->n++;
+}
+
+bool
+packing_is_hopeless(const struct event *ev, const struct err *e)
+{
+	if (e->code == ERR_STORE)
+		return false;
+	log_error("event %lld, or a part of it, is not told to webhooks: %s",
+		(long long)ev->pos, e->msg);
+	return true;
 }
 
 /* ---- single events --------------------------------------------------------------------- */
@@ -144,16 +154,6 @@ struct call {
 	bool *more;
 };
 
-/* An event that cannot be told, whatever is tried, must not end all telling. */
-static bool
-is_hopeless(const struct event *ev, const struct err *e)
-{
-	if (e->code == ERR_STORE)
-		return false;
-	log_error("event %lld is not told to webhooks: %s", (long long)ev->pos, e->msg);
-	return true;
-}
-
 static bool
 pack_events(struct packing *p, const struct event *events, size_t n, struct place *at,
 	size_t *done, struct err *e)
@@ -167,7 +167,7 @@ pack_events(struct packing *p, const struct event *events, size_t n, struct plac
 		bool ok = pack_one(p, ev, &next_key, e);
 
 		arena_rewind(a, mark);
-		if (!ok && !is_hopeless(ev, e))
+		if (!ok && !packing_is_hopeless(ev, e))
 			return false;
 		if (ok && next_key != 0) {
 			*at = (struct place){ev->pos - 1, next_key};
@@ -214,12 +214,13 @@ pack_in(struct db *db, void *arg, struct err *e)
 	struct place at = *c->at;
 	const struct channel_type *any;
 	struct event *events;
-	size_t n, done = 0;
+	/* What is left of a batch is enough for a call. */
+	size_t look = at.next_key != 0 ? 1 : LOOK_MAX, n, done = 0;
 	bool is_there;
 
 	arena_reset(&h->scratch);
 	if (!know_settings(h, db, e) ||
-		!event_after(db, &h->scratch, at.pos, LOOK_MAX, &events, &n, e))
+		!event_after(db, &h->scratch, at.pos, look, &events, &n, e))
 		return false;
 	is_there = hook_wish(h->settings.all, c->route->ident, &p.wish);
 	p.req.dialect = dialect_of(h->ctx, &p.wish);
@@ -234,7 +235,7 @@ pack_in(struct db *db, void *arg, struct err *e)
 	*c->at = at;
 	*c->out = (struct parcel *)(void *)p.parcels.p;
 	*c->n = p.n;
-	*c->more = done < n || n == LOOK_MAX;
+	*c->more = done < n || n == look;
 	return true;
 }
 

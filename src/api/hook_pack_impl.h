@@ -10,6 +10,8 @@
 #include "domain/hook_wish.h"
 #include "domain/route.h"
 
+struct err;
+
 /* Parcels that are being made. */
 struct packing {
 	struct req req;    /* of nobody; its arena is emptied behind each step */
@@ -25,6 +27,10 @@ void packing_begin(struct packing *);
  * there is only one such of the event. */
 void
 packing_add(struct packing *, const struct event *, int64_t key, int64_t uid, const char *type);
+
+/* Whether something is passed over, since it cannot be told whatever is tried: it must not end
+ * all telling.  Says so in the log. */
+bool packing_is_hopeless(const struct event *, const struct err *);
 
 /* Packs messages of a batch from ${*next_key} on (0: the first), until there are enough or the
  * step is over; *next_key: the first that is left, 0: none is. */

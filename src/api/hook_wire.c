@@ -86,22 +86,29 @@ write_no_custom(struct req *r)
 	jw_end_obj(&r->w);
 }
 
+/* A word of the event's; "" when it says nothing. */
+static struct str
+word_of(struct req *r, const struct event *ev, struct str key)
+{
+	struct str word = jscan_text(r->arena, jscan_member(ev->extra, key));
+
+	return word.p != NULL ? word : STR("");
+}
+
 /* How much of a deleted user went. */
 static void
 write_deletion(struct req *r, const struct event *ev)
 {
-	struct str user = jscan_text(r->arena, jscan_member(ev->extra, STR("user")));
-	struct str messages = jscan_text(r->arena, jscan_member(ev->extra, STR("messages")));
-	struct str conversations =
-		jscan_text(r->arena, jscan_member(ev->extra, STR("conversations")));
+	struct str user = word_of(r, ev, STR("user"));
+	struct str messages = word_of(r, ev, STR("messages"));
+	struct str conversations = word_of(r, ev, STR("conversations"));
 
-	jw_kstr(&r->w, "delete_user", user.p != NULL ? user : STR(""));
-	jw_kstr(&r->w, "delete_messages", messages.p != NULL ? messages : STR(""));
-	jw_kstr(&r->w, "delete_conversation",
-		conversations.p != NULL ? conversations : STR(""));
+	jw_kstr(&r->w, "delete_user", user);
+	jw_kstr(&r->w, "delete_messages", messages);
+	jw_kstr(&r->w, "delete_conversation", conversations);
 	jw_kbool(&r->w, "hard_delete", str_is(user, "hard"));
-	jw_kbool(&r->w, "mark_messages_deleted", messages.p != NULL);
-	jw_kbool(&r->w, "delete_conversation_channels", conversations.p != NULL);
+	jw_kbool(&r->w, "mark_messages_deleted", messages.n > 0);
+	jw_kbool(&r->w, "delete_conversation_channels", conversations.n > 0);
 }
 
 static void

@@ -329,6 +329,40 @@ shown_channels_are_told(void **state)
 	assert_string_equal(text_at(o->bodies[1], "user.id"), "bob");
 }
 
+/* Not more members than 50, whatever their number is; and all messages, although one is at
+ * fault. */
+static void
+large_channels_and_faulty_ones(void **state)
+{
+	struct office *o = *state;
+	struct house *h = o->h;
+	struct buf b;
+	json_t *event;
+
+	put_many(h, 70);
+	buf_init(&b, &h->f->arena, 4096);
+	buf_str(&b, STR("\"channel_template\":{\"type\":\"messaging\",\"id\":"
+			"\"{{receiver.id}}-{{sender.id}}\",\"members\":["));
+	for (int i = 0; i < 70; i++)
+		buf_printf(&b, "%s\"user-%d\"", i > 0 ? "," : "", i);
+	buf_printf(&b, "]},%s,%s,%s,%s%c", ALL, FROM_ANN, HI, CREATE, '\0');
+	set_hook(o, "[\"message.new\"]", "");
+	to_the_end(o);
+	campaign(h, "c1", b.p);
+	run(h,
+		"UPDATE channels SET cid = 'gone:cid' WHERE no = (SELECT channel FROM messages "
+		"WHERE text = 'Hi Cid')",
+		NO_ARGS);
+	pack(o);
+	told(o, "message.new message.new message.new message.new");
+	for (size_t i = 0; i < o->n; i++) {
+		event = o->bodies[i];
+		assert_int_equal(number_at(event, "channel_member_count"), 72);
+		assert_int_equal(json_array_size(value_at(event, "members")), 50);
+		assert_string_equal(text_at(event, "user.id"), "ann");
+	}
+}
+
 /* ---- single events --------------------------------------------------------------------- */
 
 static void
@@ -526,6 +560,7 @@ main(void)
 		TEST(an_empty_audience_completes_too),
 		TEST(a_stop_is_told_to_who_names_it),
 		TEST(shown_channels_are_told),
+		TEST(large_channels_and_faulty_ones),
 		TEST(messages_and_reading),
 		TEST(dialects),
 		TEST(users_who_go_and_come_back),
