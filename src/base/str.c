@@ -203,8 +203,8 @@ str_public(struct str s)
 	return scheme == NULL ? s : str_sub(s, 0, (size_t)(scheme + 3 - s.p));
 }
 
-static void
-grow(struct buf *b, size_t n)
+void
+buf_grow(struct buf *b, size_t n)
 {
 	size_t need, cap;
 	char *p;
@@ -232,7 +232,7 @@ buf_init(struct buf *b, struct arena *arena, size_t cap)
 {
 	*b = (struct buf){.arena = arena};
 	if (cap > 0)
-		grow(b, cap);
+		buf_grow(b, cap);
 }
 
 void
@@ -242,14 +242,6 @@ buf_free(struct buf *b)
 		return;
 	free(b->p);
 	*b = (struct buf){0};
-}
-
-char *
-buf_room(struct buf *b, size_t n)
-{
-	if (b->p == NULL || b->cap - b->n < n)
-		grow(b, n);
-	return b->p + b->n;
 }
 
 void

@@ -92,8 +92,18 @@ struct buf {
 void buf_init(struct buf *b, struct arena *arena, size_t cap);
 void buf_free(struct buf *b); /* heap buffers only; arena ones: no effect */
 
+/* For buf_room() alone. */
+void buf_grow(struct buf *b, size_t n);
+
 /* Room for ${n} more bytes; returns where they go.  Commit with b->n += written. */
-char *buf_room(struct buf *b, size_t n);
+static inline char *
+buf_room(struct buf *b, size_t n)
+{
+	if (b->p == NULL || b->cap - b->n < n)
+		buf_grow(b, n);
+	return b->p + b->n;
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_i64(struct buf *b, int64_t v);
 
