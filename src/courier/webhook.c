@@ -1,4 +1,4 @@
-/* webhook – headers, signatures, answers. */
+/* webhook – attempts and answers. */
 #include "courier/webhook.h"
 
 #include <stdio.h>
@@ -6,14 +6,10 @@
 #include <zlib.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
-#include "base/crypt.h"
 #include "base/err.h"
-#include "base/id.h"
 #include "base/jr.h"
 #include "base/log.h"
-#include "domain/app.h"
-#include "domain/event.h"
+#include "courier/seal.h"
 #include "domain/hook.h"
 #include "domain/settings.h"
 #include "net/fetch.h"
@@ -32,7 +28,6 @@ struct target {
 
 struct webhooks {
 	struct webhook_opts opts;
-	char *key_header;   /* "X-Api-Key: …" */
 	struct arena arena; /* what was read of the settings */
 	int64_t version;    /* of them; −1: not read yet */
 	struct out_route *routes;
@@ -103,85 +98,16 @@ list_routes(void *arg, struct db *db, struct arena *a UNUSED, struct out_route *
 	return true;
 }
 
-/* Until what is said is written (api/hook_pack): that there is a message. */
-static bool
-pack_ids(struct webhooks *h, struct db *db, struct arena *a, struct place *at, size_t max,
-	struct parcel **out, size_t *n, bool *more, struct err *e)
-{
-	struct event *events;
-	size_t nevents;
-
-	if (!event_after(db, a, at->pos, max, &events, &nevents, e))
-		return false;
-	*out = arena_array(a, nevents, sizeof(**out));
-	*n = 0;
-	*more = nevents == max;
-	for (size_t i = 0; i < nevents; i++) {
-		char id[ID_UUID_LEN];
-
-		*at = (struct place){events[i].pos, 0};
-		if (events[i].kind != EVENT_MESSAGE_NEW)
-			continue;
-		id_from_key(h->opts.app->id_tag, events[i].object, id);
-		(*out)[(*n)++] = (struct parcel){
-			.id = arena_dup(a, (struct str){id, sizeof(id)}),
-			.type = STR("message.new"),
-			.body = arena_printf(a,
-				"{\"type\":\"message.new\",\"message_id\":\"%.*s\"}",
-				(int)sizeof(id), id),
-			.at = events[i].at,
-		};
-	}
-	return true;
-}
-
 static bool
 pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, struct place *at,
 	size_t max, struct parcel **out, size_t *n, bool *more, struct err *e)
 {
 	struct webhooks *h = arg;
 
-	if (h->opts.pack == NULL)
-		return pack_ids(h, db, a, at, max, out, n, more, e);
 	return h->opts.pack(h->opts.pack_arg, db, a, route, at, max, out, n, more, e);
 }
 
 /* ---- an attempt -------------------------------------------------------------------------- */
-
-static const char *
-header(struct arena *a, const char *name, struct str value)
-{
-	return arena_printf(a, "%s: %.*s", name, STR_ARG(value)).p;
-}
-
-/* api.md §9.2: over the uncompressed body. */
-static const char *
-signature(const struct webhooks *h, struct arena *a, struct str body)
-{
-	uint8_t mac[CRYPT_SHA256_LEN];
-
-	crypt_hmac_sha256(h->opts.app->api_secret, body, mac);
-	return header(a, "X-Signature", crypt_hex(a, (struct str){(char *)mac, sizeof(mac)}));
-}
-
-/* Standard Webhooks: over the id, the time of the attempt and the body, so that a repetition by
- * others is found out. */
-static const char *
-standard_signature(
-	const struct webhooks *h, struct arena *a, const struct parcel *p, int64_t seconds)
-{
-	struct str text = arena_printf(a, "%.*s.%lld.", STR_ARG(p->id), (long long)seconds);
-	char base64[CRYPT_BASE64_LEN(CRYPT_SHA256_LEN)];
-	uint8_t mac[CRYPT_SHA256_LEN];
-	struct buf all;
-
-	buf_init(&all, a, text.n + p->body.n);
-	buf_str(&all, text);
-	buf_str(&all, p->body);
-	crypt_hmac_sha256(h->opts.app->api_secret, buf_view(&all), mac);
-	crypt_base64((struct str){(char *)mac, sizeof(mac)}, base64);
-	return arena_printf(a, "webhook-signature: v1,%.*s", (int)sizeof(base64), base64).p;
-}
 
 static struct str
 zip(struct webhooks *h, struct arena *a, struct str body)
@@ -216,8 +142,6 @@ dress(void *arg, struct db *db UNUSED, struct arena *a, const struct out_route *
 {
 	struct webhooks *h = arg;
 	const struct target *target = find_target(h, route->ident);
-	int64_t seconds = clock_now_us() / 1000000;
-	size_t n = 0;
 
 	if (target == NULL)
 		return fail(e, ERR_INPUT, "the hook is gone");
@@ -225,19 +149,9 @@ dress(void *arg, struct db *db UNUSED, struct arena *a, const struct out_route *
 	out->url = target->url;
 	out->timeout_ms = target->timeout_ms;
 	out->body = h->compresses ? zip(h, a, p->body) : p->body;
-	out->headers[n++] = "Content-Type: application/json";
-	out->headers[n++] = "User-Agent: Fanfare/" FANFARE_VERSION;
-	out->headers[n++] = "Accept: */*";
-	out->headers[n++] = "Expect:"; /* a large body goes at once */
-	out->headers[n++] = h->key_header;
-	out->headers[n++] = header(a, "X-Webhook-Id", p->id);
-	out->headers[n++] = arena_printf(a, "X-Webhook-Attempt: %d", attempt).p;
-	out->headers[n++] = signature(h, a, p->body);
-	out->headers[n++] = header(a, "webhook-id", p->id);
-	out->headers[n++] = arena_printf(a, "webhook-timestamp: %lld", (long long)seconds).p;
-	out->headers[n++] = standard_signature(h, a, p, seconds);
+	seal_headers(a, h->opts.app, p->id, p->body, attempt, out->headers);
 	if (h->compresses)
-		out->headers[n++] = "Content-Encoding: gzip";
+		out->headers[SEAL_HEADERS] = "Content-Encoding: gzip";
 	return true;
 }
 
@@ -279,10 +193,8 @@ webhooks_new(const struct webhook_opts *opts, struct trade *out)
 {
 	struct webhooks *h = calloc(1, sizeof(*h));
 
-	if (h == NULL ||
-		asprintf(&h->key_header, "X-Api-Key: %.*s", STR_ARG(opts->app->api_key)) < 0 ||
-		deflateInit2(&h->zip, GZIP_LEVEL, Z_DEFLATED, GZIP_BITS, 8,
-			Z_DEFAULT_STRATEGY) != Z_OK)
+	if (h == NULL || deflateInit2(&h->zip, GZIP_LEVEL, Z_DEFLATED, GZIP_BITS, 8,
+				 Z_DEFAULT_STRATEGY) != Z_OK)
 		panic("out of memory: webhooks");
 	h->opts = *opts;
 	h->version = -1;
@@ -306,6 +218,5 @@ webhooks_free(struct webhooks *h)
 		return;
 	deflateEnd(&h->zip);
 	arena_fini(&h->arena);
-	free(h->key_header);
 	free(h);
 }
