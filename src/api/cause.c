@@ -23,8 +23,8 @@ write_said(struct jw *w, const char *key, struct str said)
 		jw_kstr(w, key, str_clip(said, SAID_MAX));
 }
 
-static struct str
-describe(struct req *r)
+struct str
+cause_text(struct req *r)
 {
 	struct str sdk = http_header(r->in, "X-Stream-Client");
 	struct buf b;
@@ -51,7 +51,8 @@ cause_set(struct req *r)
 	bool reads = str_is(r->in->method, "GET") && !(r->route->flags & ROUTE_SOCKET);
 
 	if (r->db != NULL)
-		db_set_cause(r->db, reads || !has_hooks(r->settings) ? STR_NONE : describe(r));
+		db_set_cause(
+			r->db, reads || !has_hooks(r->settings) ? STR_NONE : cause_text(r));
 }
 
 void

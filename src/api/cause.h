@@ -4,7 +4,12 @@
  * where the app has hooks that may tell it. */
 #pragma once
 
+#include "base/str.h"
+
 struct req;
+
+/* Who asks, a JSON object in the request's arena: {"type":"client","ip":…}. */
+struct str cause_text(struct req *r);
 
 /* Sets what the writes of the request are done for.  Once the caller is known. */
 void cause_set(struct req *r);

@@ -1,6 +1,7 @@
 /* messages – the endpoints of messages: send, get, change, delete (api.md §6.2, §6.4). */
 #include "api/messages.h"
 
+#include "api/before_send.h"
 #include "api/chat_read.h"
 #include "api/chat_wire.h"
 #include "api/req.h"
@@ -137,6 +138,48 @@ messages_read(struct req *r, const json_t *body, const json_t *obj, bool is_syst
 	return true;
 }
 
+/* What is named anew takes the place of what was there. */
+static bool
+amend_custom(struct req *r, const json_t *obj, struct message_draft *draft, struct err *e)
+{
+	json_t *old, *more;
+	struct str custom;
+
+	if (!chat_read_custom(r, obj, message_keys, ARRAY_LEN(message_keys), MESSAGE_MAX_CUSTOM,
+		    &custom, e))
+		return false;
+	if (custom.p == NULL || draft->custom.p == NULL) {
+		draft->custom = custom.p != NULL ? custom : draft->custom;
+		return true;
+	}
+	if (!jr_parse(r->arena, draft->custom, &old, e) ||
+		!jr_parse(r->arena, custom, &more, e))
+		return false;
+	json_object_update(old, more);
+	draft->custom = jr_dump(r->arena, old);
+	return draft->custom.n <= MESSAGE_MAX_CUSTOM ||
+	       fail(e, ERR_INPUT, "custom: expected at most %d bytes", MESSAGE_MAX_CUSTOM);
+}
+
+bool
+messages_amend(struct req *r, const json_t *obj, struct message_draft *draft, struct err *e)
+{
+	bool has_list = json_is_array(json_object_get(obj, "attachments"));
+	struct message_draft said = {.text = draft->text, .silent = draft->silent};
+
+	if (!jr_str(obj, "text", OPTIONAL, &said.text, e) || !read_type(r, obj, &said, e) ||
+		!jr_bool(obj, "silent", OPTIONAL, &said.silent, e) ||
+		!read_attachments(r, obj, &said, e) || !amend_custom(r, obj, draft, e))
+		return fail_in(e, "message");
+	draft->text = said.text;
+	draft->silent = said.silent;
+	if (said.type.p != NULL)
+		draft->type = said.type;
+	if (has_list)
+		draft->attachments = said.attachments;
+	return true;
+}
+
 static bool
 may_send(struct req *r, const struct channel *c, int64_t author, struct err *e)
 {
@@ -176,13 +219,16 @@ send(struct req *r, struct err *e)
 	struct channel channel;
 	struct message sent;
 	json_t *body, *obj;
+	bool refused;
 
 	if (!req_body(r, &body, e) || !jr_obj(body, "message", REQUIRED, &obj, e) ||
 		!jr_bool(body, "keep_channel_hidden", OPTIONAL, &draft.keep_hidden, e) ||
 		!messages_read(r, body, obj, false, &draft, e) ||
 		!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e) ||
 		!may_send(r, &channel, draft.author, e) ||
-		!message_send(r->db, r->arena, r->ctx->app, &channel, &draft, &sent, e))
+		!before_send_ask(r, &channel, &draft, &refused, &sent, e))
+		return false;
+	if (!refused && !message_send(r->db, r->arena, r->ctx->app, &channel, &draft, &sent, e))
 		return false;
 	return answer_message(r, &sent, &channel, draft.author, false, e);
 }

@@ -14,3 +14,7 @@ struct req;
  * what was done, whoever did it.  Fails: INPUT, NOT_FOUND (the author), STORE. */
 bool messages_read(struct req *r, const json_t *body, const json_t *obj, bool is_system,
 	struct message_draft *out, struct err *e) MUST_USE;
+/* Changes what ${obj}, a message again, says of text, type, silent, attachments and custom
+ * data; whatever else stands in it is left alone.  Fails: INPUT. */
+bool messages_amend(
+	struct req *r, const json_t *obj, struct message_draft *draft, struct err *e) MUST_USE;

@@ -22,8 +22,6 @@
 #define MORE_INFO     "https://getstream.io/chat/docs/api_errors_response"
 
 #define RETRY_STORE_S 1 /* what a 503 asks for */
-/* The JavaScript clients give up after 3 s (api.md §1.1). */
-#define QUERY_MAX_US 2500000
 
 /* ---- answers ---------------------------------------------------------------------- */
 
@@ -368,7 +366,7 @@ begin(const struct ctx *ctx, unsigned thread, const struct http_in *in, struct a
 	struct db *db = ctx->dbs ? ctx->dbs[thread] : NULL;
 
 	if (db)
-		db_set_deadline(db, clock_mono_us() + QUERY_MAX_US);
+		db_set_deadline(db, clock_mono_us() + REQ_QUERY_MAX_US);
 	return (struct req){.ctx = ctx,
 		.arena = arena,
 		.in = in,

@@ -15,6 +15,7 @@
 #include "base/str.h"
 
 struct app;
+struct before_send;
 struct channel_type;
 struct config;
 struct db;
@@ -35,15 +36,20 @@ struct ctx {
 	const struct config *config;
 	const struct app *app;
 	struct engine *engine;
-	struct db **dbs;                /* one connection per HTTP thread */
-	struct limit *limit;            /* NULL: calls are not counted */
-	struct settings_live *settings; /* NULL: nobody changed them */
-	struct hub *hub;                /* NULL: nobody can connect */
-	const struct guard *guard;      /* which addresses may be called; NULL: public ones */
-	struct metrics *metrics;        /* what GET /metrics counted last */
-	struct str openapi;             /* the description of everything served */
-	struct str origins;             /* of browser apps that may call (api/cors.h) */
+	struct db **dbs;                 /* one connection per HTTP thread */
+	struct limit *limit;             /* NULL: calls are not counted */
+	struct settings_live *settings;  /* NULL: nobody changed them */
+	struct hub *hub;                 /* NULL: nobody can connect */
+	struct before_send *before_send; /* NULL: the owner is not asked */
+	const struct guard *guard;       /* which addresses may be called; NULL: public ones */
+	struct metrics *metrics;         /* what GET /metrics counted last */
+	struct str openapi;              /* the description of everything served */
+	struct str origins;              /* of browser apps that may call (api/cors.h) */
 };
+
+/* The JavaScript clients give up after 3 s (api.md §1.1): what the queries of a request may
+ * take. */
+#define REQ_QUERY_MAX_US 2500000
 
 /* v1: RFC 3339 times, custom fields flattened.  v2 (paths under /api/v2): integer
  * nanoseconds, nested custom (api.md §0.4). */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/before_send.h"
 #include "api/cors.h"
 #include "api/hook_pack.h"
 #include "api/limit.h"
@@ -350,6 +351,7 @@ run(int argc, char **argv)
 	ctx.openapi = buf_view(&openapi);
 	ctx.origins = str_of(config.origins);
 	ctx.metrics = metrics_new();
+	ctx.before_send = before_send_new(ctx.guard, threads);
 	if (!listen_http(&http, &ctx, &e))
 		goto err5;
 
@@ -361,6 +363,7 @@ run(int argc, char **argv)
 	http_stop(http, DRAIN_MS);
 err5:
 	metrics_free(ctx.metrics);
+	before_send_free(ctx.before_send);
 	buf_free(&openapi);
 err4:
 	engine_stop(ctx.engine);

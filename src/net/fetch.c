@@ -66,13 +66,27 @@ need(void *p)
 /* ---- what libcurl calls ------------------------------------------------------------------ */
 
 static size_t
+reply_max(const struct slot *s)
+{
+	return s->fetch->room != NULL ? s->fetch->room_max : FETCH_REPLY_MAX;
+}
+
+/* What is kept of the body so far. */
+static struct str
+reply_of(const struct slot *s)
+{
+	return (struct str){s->fetch->room != NULL ? s->fetch->room : s->reply,
+		MIN_OF(s->got, reply_max(s))};
+}
+
+static size_t
 take_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct slot *s = arg;
-	size_t bytes = size * n,
-	       room = FETCH_REPLY_MAX - MIN_OF(s->got, (size_t)FETCH_REPLY_MAX);
+	struct str kept = reply_of(s);
+	size_t bytes = size * n, room = reply_max(s) - kept.n;
 
-	memcpy(s->reply + (FETCH_REPLY_MAX - room), p, MIN_OF(bytes, room));
+	memcpy((char *)(uintptr_t)kept.p + kept.n, p, MIN_OF(bytes, room));
 	s->got += bytes;
 	s->is_cut = s->got > DRAIN_MAX;
 	return s->is_cut ? 0 : bytes;
@@ -304,7 +318,7 @@ judge(struct slot *s, CURLcode result)
 	long status = 0;
 
 	f->took_us = clock_mono_us() - s->begun;
-	f->reply = (struct str){s->reply, MIN_OF(s->got, (size_t)FETCH_REPLY_MAX)};
+	f->reply = reply_of(s);
 	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after);
 	if (result == CURLE_OK || s->is_whole) {

@@ -17,7 +17,7 @@ struct fetcher;
 struct guard;
 
 #define FETCH_HEADERS_MAX 16
-#define FETCH_REPLY_MAX   4096 /* bytes of an answer's body that are kept */
+#define FETCH_REPLY_MAX   4096 /* bytes of an answer's body that are kept, unless asked for */
 
 enum fetch_end {
 	FETCH_ANSWERED, /* status is set */
@@ -34,6 +34,10 @@ struct fetch {
 	int timeout_ms;                         /* of the whole attempt */
 	bool http2;             /* many on one connection, http:// too: for push hosts */
 	const char *cert, *key; /* PEM of the client's certificate; NULL: none */
+	/* Where the body of the answer goes, as far as there is room; NULL: to the fetcher's
+	 * own memory, FETCH_REPLY_MAX bytes. */
+	char *room;
+	size_t room_max;
 	void *arg;
 
 	enum fetch_end end;
