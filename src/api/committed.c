@@ -44,6 +44,7 @@ committed_read(struct req *r, const struct event *ev, struct committed *out, str
 		out->to_channels = row_int(&rows, 7) != 0;
 		out->skips_webhook = row_int(&rows, 8) != 0;
 		out->skips_push = row_int(&rows, 9) != 0;
+		out->includes_sender = row_int(&rows, 10) != 0;
 	}
 	if (!rows_end(&rows, e))
 		return false;
@@ -147,6 +148,14 @@ bool
 committed_made(const struct committed *c, const struct channel *channel)
 {
 	return channel->created_at == c->at;
+}
+
+bool
+committed_joined(
+	const struct committed *c, const struct channel *channel, const struct member *m)
+{
+	return c->includes_sender && m->uid == c->sender && m->created_at == c->at &&
+	       !committed_made(c, channel);
 }
 
 /* Nothing else has touched his row since. */

@@ -18,7 +18,7 @@ struct committed {
 	const struct event *event;
 	/* Of its campaign. */
 	int64_t form, sender;
-	bool shows_channels, to_channels, skips_webhook, skips_push;
+	bool shows_channels, to_channels, skips_webhook, skips_push, includes_sender;
 	int64_t n;
 	int64_t *recipients; /* uids; numbers of channels of a campaign to channels */
 	int64_t *keys;       /* of each one's message; 0: he got none */
@@ -48,5 +48,7 @@ bool committed_load(struct req *r, const struct committed *, const int64_t *keys
 struct event committed_event(enum event_kind kind, const struct message *m, int64_t uid);
 /* Whether the channel of a message was made with it. */
 bool committed_made(const struct committed *, const struct channel *);
+/* Whether the campaign made the sender a member of the channel, which was there. */
+bool committed_joined(const struct committed *, const struct channel *, const struct member *);
 /* Whether the campaign un-hid the channel for the member. */
 bool committed_showed(const struct committed *, const struct member *);

@@ -1,5 +1,6 @@
 /* hook_batch – a committed batch of a campaign as webhooks hear of it (api.md §3.4): of each
- * recipient that the channel was made or shown, and that the message was sent. */
+ * recipient that the channel was made or shown, that the sender joined it, and that the message
+ * was sent. */
 #include <stdlib.h>
 
 #include "api/committed.h"
@@ -15,7 +16,7 @@
 
 /* Types of events that a batch may have, and which of them the hook wants. */
 struct wanted {
-	bool sent, made, shown;
+	bool sent, made, shown, joined;
 };
 
 /* Some messages, and who is in their channels. */
@@ -34,6 +35,7 @@ wanted_of(const struct packing *p, const struct committed *c)
 		.sent = hook_wants(&p->wish, STR("message.new")),
 		.made = hook_wants(&p->wish, STR("channel.created")),
 		.shown = c->shows_channels && hook_wants(&p->wish, STR("channel.visible")),
+		.joined = c->includes_sender && hook_wants(&p->wish, STR("member.added")),
 	};
 }
 
@@ -144,6 +146,19 @@ add_shown(struct packing *p, const struct slice *s, size_t i, struct event_thing
 }
 
 static void
+add_joined(struct packing *p, const struct slice *s, size_t i, struct event_things *t)
+{
+	const struct member *m = find_member(s, i, s->of.batch->sender);
+	struct event joined =
+		committed_event(EVENT_MEMBER_ADDED, &t->message, t->message.author);
+
+	if (m == NULL || !committed_joined(s->of.batch, &t->state.channel, m))
+		return;
+	t->member = *m;
+	add(p, s, i, &joined, t, m);
+}
+
+static void
 pack_message(struct packing *p, const struct slice *s, size_t i, const struct wanted *w)
 {
 	const struct message *m = &s->of.messages[i];
@@ -156,6 +171,8 @@ pack_message(struct packing *p, const struct slice *s, size_t i, const struct wa
 	t.state.nmembers = s->nshown[i];
 	if (w->made && committed_made(s->of.batch, c))
 		add(p, s, i, &made, &t, find_member(s, i, c->creator));
+	if (w->joined)
+		add_joined(p, s, i, &t);
 	if (w->shown)
 		add_shown(p, s, i, &t);
 	if (w->sent)
@@ -216,7 +233,7 @@ hook_batch(struct packing *p, const struct event *ev, int64_t *next_key, struct 
 	if (!committed_read(&p->req, ev, &c, e))
 		return false;
 	w = wanted_of(p, &c);
-	each = (size_t)(w.sent + w.made + w.shown);
+	each = (size_t)(w.sent + w.made + w.shown + w.joined);
 	i = *next_key != 0 ? (size_t)(*next_key - ev->object) : 0;
 	*next_key = 0;
 	if (c.skips_webhook || each == 0)

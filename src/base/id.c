@@ -8,6 +8,7 @@
  * so the key stands in the low bits in plain order: ids of one store sort as their keys. */
 #include "base/id.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/crypt.h"
@@ -114,6 +115,8 @@ id_from_text(struct str text, char out[ID_UUID_LEN])
 	crypt_sha256(text, digest);
 	memcpy(&high, digest, sizeof(high));
 	memcpy(&low, digest + sizeof(high), sizeof(low));
+	high = be64toh(high);
+	low = be64toh(low);
 	put_uuid((high & ~VERSION_MASK) | VERSION(8), (low & KEY_LOW_MASK) | VARIANT, out);
 }
 

@@ -147,7 +147,9 @@ FROM @rows(channel BIGINT) AS r
 @left_probe(members m ON m.channel = r.channel AND m.uid = CAST($1 AS BIGINT))
 WHERE o.no IS NULL OR o.sender <> $1 OR o.sender_mode = 'exclude' OR m.removed_at IS NOT NULL
 ON CONFLICT (channel, uid) DO UPDATE SET
-	role = COALESCE(members.role, excluded.role), removed_at = NULL
+	role = COALESCE(members.role, excluded.role), removed_at = NULL,
+	created_at = CASE WHEN members.removed_at IS NULL THEN members.created_at
+		ELSE excluded.created_at END
 
 -- As an upsert of rows that are there, so that the rows given drive the look-ups.
 -- name: batch_show_channels

@@ -329,6 +329,42 @@ shown_channels_are_told(void **state)
 	assert_string_equal(text_at(o->bodies[1], "user.id"), "bob");
 }
 
+/* Of channels that were there; also where he had left. */
+static void
+senders_who_join_are_told(void **state)
+{
+	struct office *o = *state;
+	struct house *h = o->h;
+
+	campaign(h, "c1",
+		"\"user_ids\":[\"bob\",\"cid\"]," FROM_ANN "," HI "," CREATE "," BY_AFFIX
+		",\"sender_mode\":\"exclude\"");
+	set_hook(o, "[\"member.added\",\"channel.created\"]", "");
+	to_the_end(o);
+	campaign(h, "c2",
+		"\"user_ids\":[\"bob\",\"dan\"]," FROM_ANN "," HI "," CREATE "," BY_AFFIX
+		",\"sender_mode\":\"include\"");
+	campaign(h, "c3",
+		"\"user_ids\":[\"bob\",\"dan\"]," FROM_ANN "," HI "," BY_AFFIX
+		",\"sender_mode\":\"include\"");
+	pack(o);
+	told(o, "member.added channel.created");
+	assert_string_equal(text_at(o->bodies[0], "member.user_id"), "ann");
+	assert_string_equal(text_at(o->bodies[0], "user.id"), "ann");
+	assert_string_equal(text_at(o->bodies[0], "channel.cid"), "messaging:bob-ann");
+	assert_int_equal(json_array_size(value_at(o->bodies[0], "members")), 2);
+	assert_string_equal(text_at(o->bodies[1], "cid"), "messaging:dan-ann");
+	run(h,
+		"UPDATE members SET removed_at = 1 WHERE uid = (SELECT uid FROM users "
+		"WHERE id = 'ann')",
+		NO_ARGS);
+	campaign(h, "c4",
+		"\"user_ids\":[\"bob\"]," FROM_ANN "," HI "," BY_AFFIX
+		",\"sender_mode\":\"include\"");
+	pack(o);
+	told(o, "member.added");
+}
+
 /* Not more members than 50, whatever their number is; and all messages, although one is at
  * fault. */
 static void
@@ -560,6 +596,7 @@ main(void)
 		TEST(an_empty_audience_completes_too),
 		TEST(a_stop_is_told_to_who_names_it),
 		TEST(shown_channels_are_told),
+		TEST(senders_who_join_are_told),
 		TEST(large_channels_and_faulty_ones),
 		TEST(messages_and_reading),
 		TEST(dialects),

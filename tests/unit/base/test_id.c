@@ -142,6 +142,19 @@ check_rule(bool (*valid)(struct str), size_t max, const char *extra)
 }
 
 static void
+of_texts(void **state)
+{
+	char a[ID_UUID_LEN], b[ID_UUID_LEN];
+
+	(void)state;
+	id_from_text(STR("a"), a);
+	assert_form(a, '8');
+	assert_str(as_str(a), "ca978112-ca1b-8dca-bac2-31b39a23dc4d");
+	id_from_text(STR("b"), b);
+	assert_memory_not_equal(a, b, sizeof(a));
+}
+
+static void
 ids_of_clients(void **state)
 {
 	(void)state;
@@ -165,6 +178,7 @@ main(void)
 		cmocka_unit_test(keys_known_answers),
 		cmocka_unit_test(keys_read_back_and_sort),
 		cmocka_unit_test(other_texts_are_no_keys),
+		cmocka_unit_test(of_texts),
 		cmocka_unit_test(ids_of_clients),
 	};
 
