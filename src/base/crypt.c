@@ -134,6 +134,25 @@ crypt_base64(struct str in, char *out)
 	}
 }
 
+bool
+crypt_base64_read(struct arena *a, struct str in, struct str *out)
+{
+	char *url = arena_alloc(a, in.n + 1);
+	size_t n = 0, padding = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		char c = in.p[i];
+
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+			continue;
+		padding += c == '=';
+		if (c == '-' || c == '_' || (c != '=' && padding > 0) || padding > 2)
+			return false;
+		url[n++] = (char)(c == '+' ? '-' : c == '/' ? '_' : c);
+	}
+	return crypt_b64url_read(a, (struct str){url, n - padding}, out);
+}
+
 struct str
 crypt_hex(struct arena *a, struct str in)
 {

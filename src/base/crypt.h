@@ -27,5 +27,7 @@ bool crypt_b64url_read(struct arena *a, struct str in, struct str *out);
 /* base64 with padding: 4 characters for each 3 bytes begun, not NUL-terminated. */
 #define CRYPT_BASE64_LEN(n) (((n) + 2) / 3 * 4)
 void crypt_base64(struct str in, char *out);
+/* As files have it: line ends and blanks do not matter, nor whether there is padding. */
+bool crypt_base64_read(struct arena *a, struct str in, struct str *out);
 /* Lower-case hex. */
 struct str crypt_hex(struct arena *a, struct str in);

@@ -130,6 +130,17 @@ id_from_key(uint64_t tag, int64_t key, char out[ID_UUID_LEN])
 		VARIANT | (k & KEY_LOW_MASK), out);
 }
 
+void
+id_from_digest(const uint8_t digest[16], char out[ID_UUID_LEN])
+{
+	uint64_t half[2] = {0, 0};
+
+	for (size_t i = 0; i < 16; i++)
+		half[i / 8] = half[i / 8] << 8 | digest[i];
+	put_uuid((half[0] & ~VERSION_MASK) | VERSION(8), (half[1] & KEY_LOW_MASK) | VARIANT,
+		out);
+}
+
 bool
 id_to_key(uint64_t tag, struct str s, int64_t *key)
 {

@@ -22,6 +22,10 @@ void id_from_key(uint64_t tag, int64_t key, char out[ID_UUID_LEN]);
 /* False unless ${s} has exactly that form and carries ${tag}. */
 bool id_to_key(uint64_t tag, struct str s, int64_t *key);
 
+/* A UUID of version 8 filled from the beginning of a digest: the same for the same text, and
+ * for no other. */
+void id_from_digest(const uint8_t digest[16], char out[ID_UUID_LEN]);
+
 /* User ids: 1..255 of [A-Za-z0-9@_-] (api.md §6.1). */
 bool id_user_valid(struct str s);
 /* Channel ids: 1..64 of [A-Za-z0-9_-], with an optional leading '!' (api.md §6.2). */

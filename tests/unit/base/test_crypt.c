@@ -163,6 +163,25 @@ hex(void **state)
 
 #define WITH_ARENA(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void
+base64_of_files(void **state)
+{
+	static const char *const bad[] = {"QUJD=X", "Q", "QUI===", "QU-D", "QUI*"};
+	struct str out;
+
+	(void)state;
+	assert_true(crypt_base64_read(&arena, STR("QUJD\r\nREVG \n"), &out));
+	assert_str(out, "ABCDEF");
+	assert_true(crypt_base64_read(&arena, STR("QUI="), &out));
+	assert_str(out, "AB");
+	assert_true(crypt_base64_read(&arena, STR("+/+/"), &out));
+	assert_str(out, "\xfb\xff\xbf");
+	assert_true(crypt_base64_read(&arena, STR(""), &out));
+	assert_int_equal(out.n, 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(crypt_base64_read(&arena, str_of(bad[i]), &out));
+}
+
 int
 main(void)
 {
@@ -175,6 +194,7 @@ main(void)
 		WITH_ARENA(b64url_refuses_all_other_forms),
 		WITH_ARENA(b64url_is_a_bijection),
 		WITH_ARENA(hex),
+		WITH_ARENA(base64_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
