@@ -23,6 +23,8 @@
 /* Connections that are kept although nobody uses them. */
 #define KEPT_MAX 1024
 #define EVENTS   64
+/* Of one connection, where the other side allows so many; libcurl's own limit is 100. */
+#define STREAMS_MAX 1000L
 
 /* An easy handle and what its callbacks write to: set up once, used for one fetch after the
  * other. */
@@ -148,7 +150,8 @@ set_timer(CURLM *multi UNUSED, long ms, void *arg)
 {
 	struct fetcher *f = arg;
 
-	f->timer = ms < 0 ? -1 : clock_mono_us() + ms * INT64_C(1000);
+	/* Its milliseconds are cut off, not rounded up. */
+	f->timer = ms < 0 ? -1 : clock_mono_us() + (ms > 0 ? ms + 1 : 0) * INT64_C(1000);
 	return 0;
 }
 
@@ -399,6 +402,7 @@ static void
 wait_once(struct fetcher *f, int64_t until, bool *rung)
 {
 	struct epoll_event ev[EVENTS];
+	long ms = -1;
 	int running, n = epoll_wait(f->epoll, ev, EVENTS, pause_ms(f, until));
 
 	for (int i = 0; i < n; i++) {
@@ -417,6 +421,9 @@ wait_once(struct fetcher *f, int64_t until, bool *rung)
 	if (f->timer >= 0 && f->timer <= clock_mono_us()) {
 		f->timer = -1;
 		curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		/* Of a time that it has told before it does not tell again, come or not. */
+		if (f->timer < 0 && curl_multi_timeout(f->multi, &ms) == CURLM_OK)
+			set_timer(f->multi, ms, f);
 	}
 	collect(f);
 }
@@ -468,6 +475,7 @@ fetcher_new(struct fetcher **out, const struct fetcher_opts *opts, struct err *e
 	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
 	curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_MAX);
 	curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(f->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	bell.data.fd = f->bell;
