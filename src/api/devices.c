@@ -135,7 +135,7 @@ list_providers(struct req *r, struct err *e)
 static bool
 remove_provider(struct req *r, struct err *e)
 {
-	return push_provider_remove(r->db, r->param[0], r->param[1], e);
+	return push_provider_remove(r->db, r->arena, r->param[0], r->param[1], e);
 }
 
 static const struct route routes[] = {

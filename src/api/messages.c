@@ -131,7 +131,8 @@ bool
 messages_read(struct req *r, const json_t *body, const json_t *obj, bool is_system,
 	struct message_draft *out, struct err *e)
 {
-	if (!read_message(r, obj, out, e) || !read_author(r, body, obj, &out->author, e))
+	if (!jr_bool(body, "skip_push", OPTIONAL, &out->skip_push, e) ||
+		!read_message(r, obj, out, e) || !read_author(r, body, obj, &out->author, e))
 		return false;
 	if (is_system)
 		out->type = STR("system");

@@ -149,3 +149,50 @@ device_list_many(struct db *db, struct arena *a, const int64_t *uids, size_t n,
 	*out = (struct device *)(void *)list.p;
 	return rows_end(&r, e) && arena_check(a, e);
 }
+
+/* ---- pushing --------------------------------------------------------------------------- */
+
+bool
+device_served(struct db *db, struct arena *a, struct str provider, struct str name,
+	const int64_t *uids, size_t n, struct device_ref **out, size_t *nout, struct err *e)
+{
+	struct col col = COL_INTS(uids);
+	struct bulk bulk = {&col, 1, n};
+	struct buf list;
+	struct rows r;
+
+	*out = NULL;
+	*nout = 0;
+	if (n == 0)
+		return true;
+	buf_init(&list, a, 16 * sizeof(struct device_ref));
+	if (!db_query(
+		    db, SQL_DEVICE_SERVED, ARGS(V_TEXT(provider), V_TEXT(name)), &bulk, &r, e))
+		return false;
+	while (!arena_overflowed(a) && rows_next(&r)) {
+		struct device_ref d = {(size_t)row_int(&r, 0), arena_dup(a, row_str(&r, 1))};
+
+		buf_add(&list, &d, sizeof(d));
+	}
+	*out = (struct device_ref *)(void *)list.p;
+	*nout = list.n / sizeof(struct device_ref);
+	return rows_end(&r, e) && arena_check(a, e);
+}
+
+bool
+device_any(struct db *db, bool *out, struct err *e)
+{
+	int64_t one;
+
+	return db_get_int(db, SQL_DEVICE_ANY, NO_ARGS, &one, out, e);
+}
+
+bool
+device_disable(struct db *w, struct str provider, struct str id, int64_t since,
+	struct str reason, struct err *e)
+{
+	return db_exec(w, SQL_DEVICE_DISABLE,
+		ARGS(V_TEXT(provider), V_TEXT(id), V_TIME(since), V_TIME(clock_now_us()),
+			V_TEXT(reason)),
+		NO_BULK, NULL, e);
+}

@@ -39,3 +39,20 @@ bool device_remove(struct db *, int64_t uid, struct str id, struct err *) MUST_U
  * *first has n + 1 elements.  Fails: STORE, TOO_LARGE. */
 bool device_list_many(struct db *, struct arena *, const int64_t *uids, size_t n,
 	struct device **out, size_t **first, struct err *) MUST_USE;
+
+/* What a push provider is to reach: the devices of many users that are not disabled and name
+ * it, or none of its type (${name} p == NULL: a provider without a name, which serves those
+ * only). In the order of ${uids}.  Fails: STORE, TOO_LARGE. */
+struct device_ref {
+	size_t user; /* its index */
+	struct str id;
+};
+bool device_served(struct db *, struct arena *, struct str provider, struct str name,
+	const int64_t *uids, size_t n, struct device_ref **out, size_t *nout,
+	struct err *) MUST_USE;
+/* Whether anybody has a device.  Fails: STORE. */
+bool device_any(struct db *, bool *out, struct err *) MUST_USE;
+/* Notes that the push service does not know the token any more, unless the device was
+ * registered after ${since}.  Only inside a write transaction.  Fails: STORE. */
+bool device_disable(struct db *w, struct str provider, struct str id, int64_t since,
+	struct str reason, struct err *) MUST_USE;

@@ -91,6 +91,7 @@ message_from_row(struct rows *r, struct arena *a, const struct app *app, struct 
 	out->parent_id = jscan_text(a, jscan_member(extra, STR("parent_id")));
 	out->poll_id = jscan_text(a, jscan_member(extra, STR("poll_id")));
 	out->silent = jscan_member(extra, STR("silent")).type == JSCAN_TRUE;
+	out->skip_push = jscan_member(extra, STR("skip_push")).type == JSCAN_TRUE;
 	read_mentions(a, extra, out);
 	if (by_campaign) {
 		struct str template = row_str(r, 12);
@@ -130,6 +131,8 @@ write_extra(struct arena *a, const struct message_draft *d)
 		jw_kstr(&w, "poll_id", d->poll_id);
 	if (d->silent)
 		jw_kbool(&w, "silent", true);
+	if (d->skip_push)
+		jw_kbool(&w, "skip_push", true);
 	if (d->nmentioned > 0) {
 		jw_karr(&w, "mentioned");
 		for (size_t i = 0; i < d->nmentioned; i++)
@@ -568,6 +571,7 @@ edited(const struct updating *u, const struct message *m, struct message_draft *
 		.parent_id = m->parent_id,
 		.poll_id = m->poll_id,
 		.silent = m->silent,
+		.skip_push = m->skip_push,
 	};
 	if (ed->patch != NULL &&
 		!patch_custom(u->arena, ed->patch, d->custom, field_names,

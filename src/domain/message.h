@@ -36,6 +36,7 @@ struct message {
 	struct str custom;
 	struct str parent_id, poll_id; /* p == NULL: none */
 	bool silent;
+	bool skip_push;     /* of a campaign's message its campaign says it */
 	int64_t *mentioned; /* uids */
 	size_t nmentioned;
 	int64_t created_at, updated_at;
@@ -98,7 +99,7 @@ struct message_draft {
 	struct str custom;      /* JSON object, or p == NULL */
 	struct str parent_id, poll_id;
 	bool own_polls_only; /* the poll must be one that the author created */
-	bool silent;
+	bool silent, skip_push;
 	bool keep_hidden; /* does not un-hide the channel for its members */
 	const int64_t *mentioned;
 	size_t nmentioned;

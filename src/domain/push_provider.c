@@ -7,10 +7,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/jr.h"
+#include "domain/push_route.h"
+#include "domain/settings.h"
 #include "store/db.h"
 
 #define TEXT_MAX     16384 /* bytes of one setting */
 #define SETTINGS_MAX 65536 /* of all */
+/* Our own setting: what disabled it were its credentials. */
+#define BARRED "barred"
 
 static const char *const types[] = {"firebase", "apn", "huawei", "xiaomi"};
 
@@ -218,7 +222,32 @@ check_room(struct db *w, struct err *e)
 		       PUSH_PROVIDERS_MAX);
 }
 
-/* What is stored with what is said over it. */
+static bool
+names_any(const json_t *obj, bool (*is)(const struct push_setting *))
+{
+	for (size_t i = 0; i < push_nsettings; i++)
+		if (is(&push_settings[i]) && settings_of(obj, push_settings[i].name) != NULL)
+			return true;
+	return false;
+}
+
+/* What a push service may have refused. */
+static bool
+is_credential(const struct push_setting *s)
+{
+	return s->is_secret || strcmp(s->name, "apn_key_id") == 0 ||
+	       strcmp(s->name, "apn_team_id") == 0 || strcmp(s->name, "apn_topic") == 0 ||
+	       strcmp(s->name, "apn_auth_type") == 0 || strcmp(s->name, "apn_host") == 0 ||
+	       strcmp(s->name, "apn_development") == 0 || strcmp(s->name, "firebase_host") == 0;
+}
+
+static bool
+is_disabling(const struct push_setting *s)
+{
+	return strcmp(s->name, "disabled_at") == 0 || strcmp(s->name, "disabled_reason") == 0;
+}
+
+/* What is stored with what is said over it.  Other credentials deserve another try. */
 static bool
 merge(struct put *p, struct str stored, struct str *out, struct err *e)
 {
@@ -226,6 +255,13 @@ merge(struct put *p, struct str stored, struct str *out, struct err *e)
 
 	if (!jr_parse(p->a, stored, &settings, e))
 		return false;
+	if (names_any(p->obj, is_disabling)) {
+		json_object_del(settings, BARRED);
+	} else if (names_any(p->obj, is_credential)) {
+		json_object_del(settings, BARRED);
+		json_object_del(settings, "disabled_at");
+		json_object_del(settings, "disabled_reason");
+	}
 	for (size_t i = 0; i < push_nsettings; i++)
 		if (!read_setting(p->obj, &push_settings[i], settings, e))
 			return false;
@@ -258,7 +294,8 @@ put_in(struct db *w, void *arg, struct err *e)
 	       db_exec(w, SQL_PUSH_PROVIDER_PUT,
 		       ARGS(V_TEXT(out->type), V_TEXT(out->name), V_TEXT(out->settings),
 			       V_TIME(now)),
-		       NO_BULK, NULL, e);
+		       NO_BULK, NULL, e) &&
+	       push_routes_make(w, p->a, e);
 }
 
 bool
@@ -272,6 +309,7 @@ push_provider_put(struct db *db, struct arena *a, const json_t *obj, struct push
 }
 
 struct removal {
+	struct arena *arena;
 	struct str type, name;
 };
 
@@ -285,17 +323,52 @@ remove_in(struct db *w, void *arg, struct err *e)
 	if (!db_exec(w, SQL_PUSH_PROVIDER_DELETE, ARGS(V_TEXT(d->type), V_TEXT(d->name)),
 		    NO_BULK, &gone, e))
 		return false;
-	return gone > 0 ||
-	       fail(e, ERR_NOT_FOUND, "push provider %.*s of type %.*s doesn't exist",
-		       STR_ARG(name), STR_ARG(type));
+	if (gone > 0)
+		return db_exec(w, SQL_PUSH_EVENT_FORGET, ARGS(V_TEXT(d->type), V_TEXT(d->name)),
+			       NO_BULK, NULL, e) &&
+		       push_routes_make(w, d->arena, e);
+	return fail(e, ERR_NOT_FOUND, "push provider %.*s of type %.*s doesn't exist",
+		STR_ARG(name), STR_ARG(type));
 }
 
 bool
-push_provider_remove(struct db *db, struct str type, struct str name, struct err *e)
+push_provider_remove(
+	struct db *db, struct arena *a, struct str type, struct str name, struct err *e)
 {
-	struct removal d = {type, name};
+	struct removal d = {a, type, name};
 
 	return db_write(db, remove_in, &d, e);
+}
+
+bool
+push_provider_is_barred(const json_t *settings)
+{
+	return json_is_true(json_object_get(settings, BARRED));
+}
+
+bool
+push_provider_disable(struct db *w, struct arena *a, struct str type, struct str name,
+	struct str reason, struct err *e)
+{
+	struct push_provider p;
+	json_t *settings = NULL;
+	int64_t changed = 0;
+	bool found;
+
+	if (!find(w, a, type, name, &p, &found, e) ||
+		(found && !jr_parse(a, p.settings, &settings, e)))
+		return false;
+	if (!found || settings_of(settings, "disabled_at") != NULL)
+		return true;
+	json_object_set_new(settings, BARRED, json_true());
+	json_object_set_new(settings, "disabled_at", json_integer(clock_now_us()));
+	json_object_set_new(settings, "disabled_reason", json_stringn(reason.p, reason.n));
+	if (!db_exec(w, SQL_PUSH_PROVIDER_DISABLE,
+		    ARGS(V_TEXT(type), V_TEXT(name), V_TIME(p.updated_at),
+			    V_TEXT(jr_dump(a, settings))),
+		    NO_BULK, &changed, e))
+		return false;
+	return changed == 0 || settings_touch(w, e);
 }
 
 /* ---- lists --------------------------------------------------------------------------- */

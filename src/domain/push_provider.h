@@ -39,10 +39,17 @@ bool push_type_check(const char *field, struct str type, struct err *) MUST_USE;
  * exists and keeps the rest (an empty text takes a setting away).  Fails: INPUT, STORE. */
 bool push_provider_put(struct db *, struct arena *, const json_t *obj,
 	struct push_provider *out, struct err *) MUST_USE;
+/* Whether it was disabled because its credentials were refused. */
+bool push_provider_is_barred(const json_t *settings);
 /* By type and name.  Fails: STORE. */
 bool push_provider_list(struct db *, struct arena *, struct push_provider **out, size_t *n,
 	struct err *) MUST_USE;
 /* Fails: NOT_FOUND, STORE. */
-bool push_provider_remove(struct db *, struct str type, struct str name, struct err *) MUST_USE;
+bool push_provider_remove(
+	struct db *, struct arena *, struct str type, struct str name, struct err *) MUST_USE;
+/* Notes that its credentials were refused, until they change; one that is disabled, was changed
+ * meanwhile or is gone stays as it is.  Only inside a write transaction.  Fails: STORE. */
+bool push_provider_disable(struct db *w, struct arena *, struct str type, struct str name,
+	struct str reason, struct err *) MUST_USE;
 bool push_provider_exists(
 	struct db *, struct str type, struct str name, bool *out, struct err *) MUST_USE;

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/jr.h"
 #include "domain/hook.h"
+#include "domain/push_route.h"
 #include "domain/route.h"
 #include "domain/shape.h"
 #include "store/db.h"
@@ -152,6 +153,12 @@ settings_multi_tenant(struct db *db, struct arena *a, bool *out, struct err *e)
 	return true;
 }
 
+bool
+settings_touch(struct db *w, struct err *e)
+{
+	return db_exec(w, SQL_SETTINGS_TOUCH, NO_ARGS, NO_BULK, NULL, e);
+}
+
 /* ---- changing ---------------------------------------------------------------------------- */
 
 struct change {
@@ -188,15 +195,18 @@ unique_names(const json_t *all)
 				      : UNIQUE_NO;
 }
 
-/* Hooks hear of what is committed from here on. */
+/* Hooks and push providers hear of what is committed from here on. */
 static bool
-make_routes(struct db *w, struct arena *a, const json_t *all, struct err *e)
+make_routes(struct db *w, const struct change *c, const json_t *all, struct err *e)
 {
+	bool fresh = json_object_get(c->patch, "firebase_config") != NULL ||
+		     json_object_get(c->patch, "apn_config") != NULL;
 	struct out_route *routes;
 	size_t n;
 
-	hook_routes(a, all, &routes, &n);
-	return route_sync_in(w, a, ROUTE_WEBHOOK, routes, n, e);
+	hook_routes(c->arena, all, &routes, &n);
+	return route_sync_in(w, c->arena, ROUTE_WEBHOOK, routes, n, e) &&
+	       push_routes_settings(w, c->arena, all, fresh, e);
 }
 
 static bool
@@ -219,10 +229,9 @@ change_in(struct db *w, void *arg, struct err *e)
 		json_object_set(s.all, "event_hooks", hooks);
 	}
 	return db_exec(w, SQL_SETTINGS_PUT,
-		       ARGS(V_INT(s.version + 1), V_INT(after),
-			       V_TEXT(jr_dump(c->arena, s.all))),
-		       NO_BULK, NULL, e) &&
-	       make_routes(w, c->arena, s.all, e) &&
+		       ARGS(V_INT(after), V_TEXT(jr_dump(c->arena, s.all))), NO_BULK, NULL,
+		       e) &&
+	       make_routes(w, c, s.all, e) &&
 	       (before == after ||
 		       db_exec(w, SQL_SETTINGS_NAMES_FROM,
 			       ARGS(after == UNIQUE_NO ? V_NULL : V_INT(0)), NO_BULK, NULL, e));

@@ -32,6 +32,9 @@ struct settings {
 /* Fails: STORE. */
 bool settings_load(struct db *, struct arena *, struct settings *out, struct err *e) MUST_USE;
 bool settings_version(struct db *, int64_t *out, struct err *e) MUST_USE;
+/* Lets the version rise, since something that is read with them was changed (push providers).
+ * Only inside a write transaction.  Fails: STORE. */
+bool settings_touch(struct db *w, struct err *e) MUST_USE;
 /* Whether multi-tenancy is on at this moment.  Fails: STORE. */
 bool settings_multi_tenant(struct db *, struct arena *, bool *out, struct err *e) MUST_USE;
 

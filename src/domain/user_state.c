@@ -253,8 +253,10 @@ delete_in(struct db *w, void *arg, struct err *e)
 			return fail_unknown(c->users[i].id, e);
 	if (!mark(w, c, SQL_USER_DELETE, ARGS(V_INT(c->now)), e))
 		return false;
-	if (d->user != PURGE_HIDE && (!mark(w, c, SQL_USER_FORGET, NO_ARGS, e) ||
-					     !mark(w, c, SQL_DEVICE_FORGET, NO_ARGS, e)))
+	if (d->user != PURGE_HIDE &&
+		(!mark(w, c, SQL_USER_FORGET, NO_ARGS, e) ||
+			!mark(w, c, SQL_DEVICE_FORGET, NO_ARGS, e) ||
+			!mark(w, c, SQL_PUSH_PREFERENCE_FORGET, NO_ARGS, e)))
 		return false;
 	return leave(w, c, &p, deleted_at, e) && tell(w, c, "deleted", e);
 }

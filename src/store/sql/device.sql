@@ -31,3 +31,18 @@ DELETE FROM devices WHERE uid = $1 AND id = $2
 
 -- name: device_forget
 DELETE FROM devices WHERE uid @in(SELECT r.uid FROM @rows(uid BIGINT) AS r)
+
+-- name: device_any
+SELECT 1 FROM devices LIMIT 1
+
+-- Those that a provider serves; $2 NULL: one without a name.
+-- name: device_served
+SELECT r.ord, d.id FROM @rows(uid BIGINT) AS r
+@probe(devices d ON d.uid = r.uid AND d.provider = $1 AND d.voip = 0 AND d.disabled_at IS NULL
+	AND (d.provider_name IS NULL OR d.provider_name = $2))
+ORDER BY r.ord, d.id
+
+-- Unless it was registered again since.
+-- name: device_disable
+UPDATE devices SET disabled_at = $4, disabled_reason = $5
+WHERE id = $2 AND provider = $1 AND seen_at <= $3 AND disabled_at IS NULL

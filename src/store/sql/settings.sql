@@ -8,7 +8,11 @@ SELECT s.version, s.doc FROM app_settings s WHERE s.no = 1
 SELECT s.version FROM app_settings s WHERE s.no = 1
 
 -- name: settings_put
-UPDATE app_settings SET version = $1, unique_names = $2, doc = $3 WHERE no = 1
+UPDATE app_settings SET version = version + 1, unique_names = $1, doc = $2 WHERE no = 1
+
+-- What belongs to them has changed elsewhere: they are to be read anew.
+-- name: settings_touch
+UPDATE app_settings SET version = version + 1 WHERE no = 1
 
 -- name: settings_unique_names
 SELECT s.unique_names FROM app_settings s WHERE s.no = 1

@@ -24,6 +24,8 @@ static const struct {
 	{SQL_METRICS_CAMPAIGNS, "all are counted, every two seconds at most"},
 	{SQL_METRICS_SENT, "the same"},
 	{SQL_OBLIVION_NEXT, "in the order of the key, LIMIT 1"},
+	{SQL_DEVICE_ANY, "whatever comes first, LIMIT 1"},
+	{SQL_PUSH_EVENT_LIST, "a few for each of 25 providers"},
 	{SQL_PUSH_PROVIDER_COUNT, "there are 25 at most"},
 	{SQL_PUSH_PROVIDER_LIST, "the same"},
 	{SQL_SEGMENT_ALL_USERS, "all users are what is asked for"},
