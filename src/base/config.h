@@ -26,6 +26,7 @@ struct err;
 		"seconds between later attempts")                                              \
 	X(retry_for, INT, "259200", 0, "seconds after which what fails is a dead letter")      \
 	X(webhook_dialect, STR, "v1", 0, "v1 or v2: how webhooks write times and custom data") \
+	X(push_ca_file, STR, "", 0, "authorities of push hosts in PEM; unset: the system's")   \
 	X(http_threads, INT, "16", 0, "threads that serve HTTP requests (1..256)")             \
 	X(connections, INT, "10000", 0, "WebSocket connections at once")                       \
 	X(workers, INT, "2", 0, "threads that prepare campaign batches (1..64)")               \

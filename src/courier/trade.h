@@ -66,8 +66,8 @@ struct trade {
 	void (*judge)(void *arg, const struct out_route *, const struct parcel *,
 		const struct fetch *answered, struct judgement *out);
 
-	/* What GONE and BARRED mean to the store; inside the transaction that settles the
-	 * parcels.  Fails: STORE. */
+	/* What GONE means to the store, and BARRED, of the whole route (parcel NULL); inside
+	 * the transaction that settles the parcels.  Fails: STORE. */
 	bool (*settle)(void *arg, struct db *w, const struct out_route *, const struct parcel *,
 		const struct judgement *, struct err *e);
 

@@ -1,4 +1,6 @@
 /* turn – the transaction in which a courier notes what it did and what it will do. */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -189,14 +191,21 @@ write_row(struct db *w, const struct haul *h, struct err *e)
 		       route_bar(w, h->route.no, h->route.barred_at, str_of(h->bar_why), e));
 }
 
-/* What the trade has to do about parcels whose address is gone, or whose credentials are. */
+/* What the trade has to do about parcels whose address is gone, and credentials of no use. */
 static bool
 tell_trade(const struct turn *t, struct db *w, const struct haul *h, struct err *e)
 {
 	const struct trade *trade = &t->c->trade;
 
+	struct judgement barred = {.verdict = VERDICT_BARRED};
+
 	if (trade->settle == NULL)
 		return true;
+	if (h->bar_why[0] != '\0') {
+		snprintf(barred.why, sizeof(barred.why), "%s", h->bar_why);
+		if (!trade->settle(trade->arg, w, &h->route, NULL, &barred, e))
+			return false;
+	}
 	for (const struct freight *f = h->freights; f != NULL; f = f->next) {
 		if (!is_written(t, f))
 			continue;
@@ -204,8 +213,7 @@ tell_trade(const struct turn *t, struct db *w, const struct haul *h, struct err 
 			const struct item *item = &f->items[i];
 			enum verdict v = item->judgement.verdict;
 
-			if (item->state != ITEM_ENDED ||
-				(v != VERDICT_GONE && v != VERDICT_BARRED))
+			if (item->state != ITEM_ENDED || v != VERDICT_GONE)
 				continue;
 			if (!trade->settle(trade->arg, w, &h->route, &item->parcel,
 				    &item->judgement, e))

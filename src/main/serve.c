@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "courier/courier.h"
+#include "courier/push.h"
 #include "courier/webhook.h"
 #include "domain/app.h"
 #include "domain/settings_live.h"
@@ -256,15 +257,18 @@ struct couriers {
 	struct guard *guard;
 	struct hook_pack *pack;
 	struct webhooks *webhooks;
-	struct courier *webhook;
+	struct push *push;
+	struct courier *for_webhooks, *for_push;
 };
 
 static void
 stop_couriers(struct couriers *c)
 {
-	courier_stop(c->webhook, DELIVERY_MS);
+	courier_stop(c->for_webhooks, DELIVERY_MS);
+	courier_stop(c->for_push, DELIVERY_MS);
 	webhooks_free(c->webhooks);
 	hook_pack_free(c->pack);
+	push_free(c->push);
 }
 
 static bool
@@ -283,9 +287,18 @@ start_couriers(struct couriers *c, struct ctx *ctx, struct err *e)
 
 	opts.pack_arg = c->pack = hook_pack_new(ctx);
 	c->webhooks = webhooks_new(&opts, &trade);
-	if (!courier_start(&c->webhook, &trade, &courier_opts, e))
+	if (!courier_start(&c->for_webhooks, &trade, &courier_opts, e))
 		return false;
-	engine_hear(ctx->engine, courier_wake, c->webhook);
+	engine_hear(ctx->engine, courier_wake, c->for_webhooks);
+
+	c->push = push_new(ctx->app, ctx->hub);
+	push_trade(c->push, &trade);
+	courier_opts.name = "push";
+	if (ctx->config->push_ca_file[0] != '\0')
+		courier_opts.ca_file = ctx->config->push_ca_file;
+	if (!courier_start(&c->for_push, &trade, &courier_opts, e))
+		return false;
+	engine_hear(ctx->engine, courier_wake, c->for_push);
 	return true;
 }
 

@@ -1,0 +1,316 @@
+/* push – the trade: providers as routes, the outbox as parcels, answers as verdicts. */
+#include "courier/push.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "courier/push_impl.h"
+#include "domain/device.h"
+#include "domain/event.h"
+#include "domain/push_provider.h"
+#include "domain/push_route.h"
+#include "domain/settings.h"
+#include "net/fetch.h"
+#include "store/db.h"
+
+/* Events that are looked at in one call. */
+#define EVENTS_MAX 512
+/* Streams of one connection; Apple allows a thousand. */
+#define WIDTH_MAX 100
+
+struct push {
+	const struct app *app;
+	struct hub *hub;
+	int64_t version; /* of the settings that were read; −1: none were */
+	bool offline_only;
+	struct out_route *routes;
+	struct push_sender *senders; /* of each route */
+	size_t n;
+	struct arena *memory; /* of the senders; one of the two below */
+	struct arena arenas[2];
+};
+
+static struct push_sender *
+sender_of(const struct push *p, const struct out_route *r)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (str_eq(p->senders[i].ident, r->ident))
+			return &p->senders[i];
+	return NULL;
+}
+
+static bool
+fail_unknown(const struct out_route *r, struct err *e)
+{
+	return fail(e, ERR_INPUT, "there is no provider %.*s", STR_ARG(r->ident));
+}
+
+/* ---- routes ---------------------------------------------------------------------------- */
+
+/* Reads everything anew; tokens stay. */
+static bool
+load(struct push *p, struct db *db, struct err *e)
+{
+	struct arena *memory = p->memory == &p->arenas[0] ? &p->arenas[1] : &p->arenas[0];
+	struct push_sender *senders;
+	struct out_route *routes;
+	struct settings settings;
+	size_t n;
+
+	arena_reset(memory);
+	if (!settings_load(db, memory, &settings, e) ||
+		!push_routes(db, memory, settings.all, &routes, &n, e) ||
+		!push_senders_load(db, memory, settings.all, routes, n, &senders, e))
+		return false;
+	push_senders_inherit(senders, n, p->senders, p->n);
+	arena_reset(p->memory);
+	p->memory = memory;
+	p->version = settings.version;
+	p->offline_only = json_is_true(
+		json_object_get(settings_of(settings.all, "push_config"), "offline_only"));
+	p->routes = routes;
+	p->senders = senders;
+	p->n = n;
+	return true;
+}
+
+/* In one snapshot: the version is that of what is read. */
+static bool
+load_in(struct db *db, void *arg, struct err *e)
+{
+	return load(arg, db, e);
+}
+
+/* What was changed before a message was sent is obeyed by it. */
+static bool
+refresh(struct push *p, struct db *db, struct err *e)
+{
+	int64_t version;
+
+	return settings_version(db, &version, e) &&
+	       (version == p->version || db_read(db, load_in, p, e));
+}
+
+static bool
+routes(void *arg, struct db *db, struct arena *a UNUSED, struct out_route **out, size_t *n,
+	struct err *e)
+{
+	struct push *p = arg;
+
+	if (!refresh(p, db, e))
+		return false;
+	*out = p->routes;
+	*n = p->n;
+	return true;
+}
+
+/* ---- parcels --------------------------------------------------------------------------- */
+
+/* Goes on in one event, at place->next_key; *done: it is behind us. */
+static bool
+pack_event(const struct push_work *w, const struct event *ev, struct place *at,
+	struct buf *parcels, bool *done, struct err *e)
+{
+	struct push_work rest = *w;
+	struct push_ears ears;
+
+	rest.max -= parcels->n / sizeof(struct parcel);
+	if (!push_listen(&rest, ev, at->next_key, &ears, e) ||
+		!push_tell(&rest, &ears, ev->at, parcels, e))
+		return false;
+	*done = ears.is_all;
+	at->next_key = ears.is_all ? 0 : ears.next;
+	return true;
+}
+
+static bool
+is_pushed(const struct event *ev)
+{
+	return ev->kind == EVENT_BATCH || ev->kind == EVENT_MESSAGE_NEW;
+}
+
+static bool
+pack_events(const struct push_work *w, const struct event *events, size_t n, struct place *at,
+	struct buf *parcels, bool *more, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool done = true;
+
+		if (is_pushed(&events[i])) {
+			if (parcels->n / sizeof(struct parcel) >= w->max)
+				*more = true;
+			else if (!pack_event(w, &events[i], at, parcels, &done, e))
+				return false;
+			if (*more || !done) {
+				*more = true;
+				return true;
+			}
+		}
+		*at = (struct place){.pos = events[i].pos};
+	}
+	return true;
+}
+
+static bool
+pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, struct place *at,
+	size_t max, struct parcel **out, size_t *n, bool *more, struct err *e)
+{
+	struct push *p = arg;
+	struct push_work w = {.db = db, .arena = a, .app = p->app, .hub = p->hub, .max = max};
+	struct event *events;
+	struct buf parcels;
+	bool anybody = false;
+	size_t nevents;
+
+	*n = 0;
+	*more = false;
+	if (!refresh(p, db, e))
+		return false;
+	w.sender = sender_of(p, route);
+	w.offline_only = p->offline_only;
+	/* The settings name it no longer: the courier will learn that soon. */
+	if (w.sender == NULL)
+		return true;
+	if (!event_after(db, a, at->pos, EVENTS_MAX, &events, &nevents, e))
+		return false;
+	if (nevents == 0)
+		return true;
+	*more = nevents == EVENTS_MAX;
+	if (!device_any(db, &anybody, e))
+		return false;
+	if (!anybody) {
+		*at = (struct place){.pos = events[nevents - 1].pos};
+		return true;
+	}
+	buf_init(&parcels, a, 64 * sizeof(struct parcel));
+	if (!pack_events(&w, events, nevents, at, &parcels, more, e))
+		return false;
+	*out = (struct parcel *)(void *)parcels.p;
+	*n = parcels.n / sizeof(struct parcel);
+	return arena_check(a, e);
+}
+
+/* ---- attempts -------------------------------------------------------------------------- */
+
+static bool
+ask(void *arg, struct db *db UNUSED, struct arena *a, const struct out_route *r,
+	struct fetch *out, bool *wanted, struct err *e)
+{
+	struct push_sender *s = sender_of(arg, r);
+
+	*wanted = false;
+	if (s == NULL)
+		return true;
+	if (s->trouble.p != NULL)
+		return fail(e, ERR_INPUT, "%.*s", STR_ARG(s->trouble));
+	return s->service == PUSH_APN || push_fcm_ask(s, a, out, wanted, e);
+}
+
+static void
+asked(void *arg, const struct out_route *r, const struct fetch *answered, struct judgement *out)
+{
+	struct push_sender *s = sender_of(arg, r);
+
+	*out = (struct judgement){.verdict = VERDICT_OK};
+	if (s != NULL && s->service == PUSH_FIREBASE)
+		push_fcm_asked(s, answered, out);
+}
+
+static bool
+dress(void *arg, struct db *db UNUSED, struct arena *a, const struct out_route *r,
+	const struct parcel *parcel, int attempt UNUSED, struct fetch *out, struct err *e)
+{
+	struct push_sender *s = sender_of(arg, r);
+
+	if (s == NULL)
+		return fail_unknown(r, e);
+	if (s->trouble.p != NULL)
+		return fail(e, ERR_INPUT, "%.*s", STR_ARG(s->trouble));
+	return s->service == PUSH_APN ? push_apns_dress(s, a, parcel, out, e)
+				      : push_fcm_dress(s, a, parcel, out, e);
+}
+
+static void
+judge(void *arg, const struct out_route *r, const struct parcel *parcel UNUSED,
+	const struct fetch *answered, struct judgement *out)
+{
+	struct push_sender *s = sender_of(arg, r);
+
+	*out = (struct judgement){.verdict = VERDICT_OK};
+	if (s == NULL)
+		push_judge_status(answered, out);
+	else if (s->service == PUSH_APN)
+		push_apns_judge(s, answered, out);
+	else
+		push_fcm_judge(s, answered, out);
+}
+
+/* ---- what answers mean to the store ---------------------------------------------------- */
+
+static bool
+settle(void *arg, struct db *w, const struct out_route *r, const struct parcel *parcel,
+	const struct judgement *j, struct err *e)
+{
+	struct push_sender *s = sender_of(arg, r);
+	struct arena a;
+	bool ok = true;
+
+	if (s == NULL)
+		return true;
+	if (j->verdict == VERDICT_GONE)
+		return device_disable(
+			w, s->type, parcel->address, parcel->at, str_of(j->why), e);
+	/* The app's own is told of by its route alone. */
+	if (j->verdict == VERDICT_BARRED && s->name.p != NULL) {
+		arena_init(&a, 4096, SIZE_MAX);
+		ok = push_provider_disable(w, &a, s->type, s->name, str_of(j->why), e);
+		arena_fini(&a);
+	}
+	return ok;
+}
+
+/* ---- life ------------------------------------------------------------------------------ */
+
+struct push *
+push_new(const struct app *app, struct hub *hub)
+{
+	struct push *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		panic("out of memory");
+	p->app = app;
+	p->hub = hub;
+	arena_init(&p->arenas[0], 16384, SIZE_MAX);
+	arena_init(&p->arenas[1], 16384, SIZE_MAX);
+	p->memory = &p->arenas[0];
+	p->version = -1;
+	return p;
+}
+
+void
+push_free(struct push *p)
+{
+	if (p == NULL)
+		return;
+	arena_fini(&p->arenas[0]);
+	arena_fini(&p->arenas[1]);
+	free(p);
+}
+
+void
+push_trade(struct push *p, struct trade *out)
+{
+	*out = (struct trade){.kind = ROUTE_PUSH,
+		.width_max = WIDTH_MAX,
+		.routes = routes,
+		.pack = pack,
+		.ask = ask,
+		.asked = asked,
+		.dress = dress,
+		.judge = judge,
+		.settle = settle,
+		.arg = p};
+}
