@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 
+#include "api/chat_wire.h"
 #include "api/req.h"
+#include "base/id.h"
 #include "domain/channel.h"
+#include "domain/channel_place.h"
 #include "domain/message.h"
 #include "domain/patch.h"
 #include "domain/settings.h"
@@ -263,6 +266,63 @@ chat_resolve_members(struct req *r, const char *what, struct chat_members *m, st
 		m->specs[kept++].uid = uids[i];
 	}
 	m->n = kept;
+	return true;
+}
+
+static struct str
+type_of(struct str cid)
+{
+	return str_sub(cid, 0, str_find(cid, ':', 0));
+}
+
+/* Looks for all channels of one type at once. */
+static bool
+find_of_type(struct req *r, const struct str *cids, size_t n, struct str type,
+	struct channel *out, struct err *e)
+{
+	struct arena *a = r->arena;
+	struct str *ids = arena_array(a, n, sizeof(*ids));
+	size_t *whose = arena_array(a, n, sizeof(*whose)), k = 0;
+	struct channel *found = arena_zalloc(a, n * sizeof(*found));
+	struct channel_place *places = arena_array(a, n, sizeof(*places));
+
+	for (size_t i = 0; i < n; i++) {
+		struct str id;
+
+		if (!str_eq(type_of(cids[i]), type) || type.n == cids[i].n)
+			continue;
+		id = str_sub(cids[i], type.n + 1, cids[i].n - type.n - 1);
+		if (!id_channel_valid(id))
+			continue;
+		whose[k] = i;
+		ids[k++] = id;
+	}
+	if (k > 0 && !channel_find_many(r->db, a, type, ids, k, found, places, e))
+		return false;
+	for (size_t i = 0; i < k; i++)
+		out[whose[i]] = found[i];
+	return true;
+}
+
+bool
+chat_find_cids(
+	struct req *r, const struct str *cids, size_t n, struct channel *out, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct channel){0};
+	for (size_t i = 0; i < n; i++) {
+		struct str type = type_of(cids[i]);
+		const struct channel_type *known;
+		bool again = false;
+
+		for (size_t k = 0; k < i && !again; k++)
+			again = str_eq(type_of(cids[k]), type);
+		if (again)
+			continue;
+		if (!chat_type(r, type, &known, e) ||
+			(known != NULL && !find_of_type(r, cids, n, type, out, e)))
+			return false;
+	}
 	return true;
 }
 

@@ -61,6 +61,10 @@ bool chat_resolve_members(
 /* The uids of ids that must be users. */
 bool chat_resolve_users(struct req *r, const char *what, const struct str *ids, size_t n,
 	int64_t *uids, struct err *e) MUST_USE;
+/* The channels of many cids, with a few statements for each type; out[i].no is 0 where there is
+ * none, and deleted ones are found.  Fails: STORE, TOO_LARGE. */
+bool chat_find_cids(struct req *r, const struct str *cids, size_t n, struct channel *out,
+	struct err *e) MUST_USE;
 /* channel_get() by cid.  Fails: INPUT (no cid), NOT_FOUND, STORE. */
 bool chat_get_cid(struct req *r, const char *where, struct str cid, struct channel *out,
 	struct err *e) MUST_USE;

@@ -118,7 +118,7 @@ extern const struct route_group routes_users, routes_user_state, routes_tasks, r
 	routes_segments, routes_campaigns, routes_channels, routes_channel_update,
 	routes_channel_types, routes_members, routes_reads, routes_messages, routes_polls,
 	routes_rates, routes_apps, routes_ops, routes_realtime, routes_sync, routes_signals,
-	routes_outgoing, routes_metrics;
+	routes_outgoing, routes_metrics, routes_pushes;
 
 #define KIB          ((size_t)1024)
 #define BODY_NONE    (16 * KIB)

@@ -7,10 +7,11 @@
 #define MAX_PARTS 12
 
 static const struct route_group *const groups[] = {&routes_campaigns, &routes_segments,
-	&routes_users, &routes_user_state, &routes_tasks, &routes_devices, &routes_channels,
-	&routes_channel_update, &routes_channel_types, &routes_members, &routes_reads,
-	&routes_messages, &routes_polls, &routes_rates, &routes_apps, &routes_ops,
-	&routes_realtime, &routes_sync, &routes_signals, &routes_outgoing, &routes_metrics};
+	&routes_users, &routes_user_state, &routes_tasks, &routes_devices, &routes_pushes,
+	&routes_channels, &routes_channel_update, &routes_channel_types, &routes_members,
+	&routes_reads, &routes_messages, &routes_polls, &routes_rates, &routes_apps,
+	&routes_ops, &routes_realtime, &routes_sync, &routes_signals, &routes_outgoing,
+	&routes_metrics};
 
 static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 

@@ -11,8 +11,6 @@
 #include "api/event_wire.h"
 #include "api/req.h"
 #include "base/clock.h"
-#include "base/id.h"
-#include "domain/channel_place.h"
 #include "domain/channel_type.h"
 #include "domain/form.h"
 #include "domain/settings.h"
@@ -46,57 +44,15 @@ struct syncing {
 
 /* ---- which channels -------------------------------------------------------------------- */
 
-static struct str
-type_of(struct str cid)
-{
-	return str_sub(cid, 0, str_find(cid, ':', 0));
-}
-
-/* Looks for all channels of one type at once. */
-static bool
-find_of_type(struct syncing *s, struct str type, struct err *e)
-{
-	struct arena *a = s->r->arena;
-	struct str *ids = arena_array(a, s->ncids, sizeof(*ids));
-	size_t *whose = arena_array(a, s->ncids, sizeof(*whose)), n = 0;
-	struct channel *found = arena_zalloc(a, s->ncids * sizeof(*found));
-	struct channel_place *places = arena_array(a, s->ncids, sizeof(*places));
-
-	for (size_t i = 0; i < s->ncids; i++) {
-		struct str id;
-
-		if (!str_eq(type_of(s->cids[i]), type) || type.n == s->cids[i].n)
-			continue;
-		id = str_sub(s->cids[i], type.n + 1, s->cids[i].n - type.n - 1);
-		if (!id_channel_valid(id))
-			continue;
-		whose[n] = i;
-		ids[n++] = id;
-	}
-	if (n > 0 && !channel_find_many(s->r->db, a, type, ids, n, found, places, e))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		s->places[whose[i]].channel = found[i];
-	return true;
-}
-
 static bool
 find_channels(struct syncing *s, struct err *e)
 {
-	for (size_t i = 0; i < s->ncids; i++) {
-		struct str type = type_of(s->cids[i]);
-		const struct channel_type *known;
-		bool again = false;
+	struct channel *found = arena_zalloc(s->r->arena, s->ncids * sizeof(*found));
 
-		for (size_t k = 0; k < i && !again; k++)
-			again = str_eq(type_of(s->cids[k]), type);
-		if (again)
-			continue;
-		if (!chat_type(s->r, type, &known, e))
-			return false;
-		if (known != NULL && !find_of_type(s, type, e))
-			return false;
-	}
+	if (!chat_find_cids(s->r, s->cids, s->ncids, found, e))
+		return false;
+	for (size_t i = 0; i < s->ncids; i++)
+		s->places[i].channel = found[i];
 	return true;
 }
 
