@@ -9,3 +9,5 @@ ninja -C "$1" --quiet fanout
 python3 "$here/sockets.py" --fanfare "$1/fanfare"
 ninja -C "$1" --quiet sink
 python3 "$here/out.py" --fanfare "$1/fanfare"
+ninja -C "$1" --quiet h2sink
+python3 "$here/push.py" --fanfare "$1/fanfare"
