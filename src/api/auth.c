@@ -148,6 +148,14 @@ auth_check(struct arena *a, const struct app *app, struct str jwt, int64_t now_s
 	return check_moments(&m, now_s, e);
 }
 
+/* In seconds: iat can be any number. */
+int64_t
+auth_revoked_s(int64_t before_us)
+{
+	return before_us == INT64_MIN ? INT64_MIN
+				      : before_us / 1000000 + (before_us % 1000000 > 0);
+}
+
 /* ---- development tokens ------------------------------------------------------------------ */
 
 static const struct str unsigned_end = STR_INIT(".devtoken");

@@ -23,6 +23,10 @@ struct token {
 bool auth_check(struct arena *a, const struct app *app, struct str jwt, int64_t now_s,
 	struct token *out, struct err *e);
 
+/* What is revoked by a moment (microseconds, or NO_TIME: nothing): tokens made before the
+ * second that is returned, and those without iat. */
+int64_t auth_revoked_s(int64_t before_us);
+
 /* True for a token whose signature is the literal "devtoken": made by a client for itself. */
 bool auth_is_development(struct str jwt);
 /* Reads one, where the app takes them.  It always is a user's.  Fails: AUTH. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "api/auth.h"
 #include "api/event_wire.h"
 #include "api/live_impl.h"
 #include "base/clock.h"
@@ -205,6 +206,27 @@ has_to_go(const struct chat_people *people, int64_t uid)
 }
 
 static void
+post_revoked(struct live *l, int64_t uid, int64_t before)
+{
+	if (before == NO_TIME)
+		return;
+	live_order(l, HUB_REVOKE, uid, 0);
+	l->posts[l->nposts - 1].before_s = auth_revoked_s(before);
+}
+
+/* His connections end because of what he is now, or those by older tokens. */
+static void
+post_end(struct telling *t, const struct event *ev, const struct chat_people *people)
+{
+	const struct user *u = chat_people_find(people, ev->uid);
+
+	if (has_to_go(people, ev->uid))
+		live_order(t->live, HUB_END, ev->uid, 0);
+	else if (u != NULL)
+		post_revoked(t->live, ev->uid, u->revoked_before);
+}
+
+static void
 post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	struct event_things *things, const struct audience *a, const struct chat_people *people)
 {
@@ -231,8 +253,8 @@ post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	/* Who is gone does not hear what is said from now on. */
 	if (ev->kind == EVENT_CHANNEL_DELETED)
 		live_order(l, HUB_UNWATCH, 0, ev->channel);
-	if (ev->kind == EVENT_USER_UPDATED && has_to_go(people, ev->uid))
-		live_order(l, HUB_END, ev->uid, 0);
+	if (ev->kind == EVENT_USER_UPDATED)
+		post_end(t, ev, people);
 	if (ev->kind == EVENT_MEMBER_REMOVED && ev->uid != things->state.channel.creator)
 		live_order(l, HUB_UNWATCH, ev->uid, ev->channel);
 }
@@ -247,6 +269,8 @@ tell_event(struct telling *t, const struct event *ev, struct err *e)
 	struct audience a;
 	bool found;
 
+	if (ev->kind == EVENT_TOKENS_REVOKED)
+		post_revoked(t->live, 0, ev->object);
 	if (!may_be_heard(t, tale, ev, &a))
 		return true;
 	chat_people_init(&people, r);

@@ -11,6 +11,15 @@ healthz(struct req *r, struct err *e)
 	return true;
 }
 
+/* Clients call it to have a connection before they need one. */
+static bool
+hi(struct req *r, struct err *e)
+{
+	(void)r;
+	(void)e;
+	return true;
+}
+
 static bool
 readyz(struct req *r, struct err *e)
 {
@@ -31,6 +40,8 @@ openapi(struct req *r, struct err *e)
 static const struct route routes[] = {
 	{"GET", "/healthz", "Healthz", healthz, ROUTE_OPEN | ROUTE_ADDITION, BODY_NONE,
 		"answers as long as the process lives"},
+	{"GET", "/hi", "Hi", hi, ROUTE_OPEN, BODY_NONE,
+		"nothing: opens a connection that the next call finds warm"},
 	{"GET", "/readyz", "Readyz", readyz, ROUTE_OPEN | ROUTE_ADDITION, BODY_NONE,
 		"answers 200 when requests can be served"},
 	{"GET", "/openapi.json", "GetOpenAPI", openapi,

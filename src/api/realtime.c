@@ -236,7 +236,7 @@ realtime_refuse(struct req *r, const struct err *why, struct http_out *out)
 static bool
 take_seat(struct req *r, int64_t uid, struct hub_conn **out, struct err *e)
 {
-	switch (hub_reserve(r->ctx->hub, uid, r->expires_at, out)) {
+	switch (hub_reserve(r->ctx->hub, uid, r->issued_s, r->expires_at, out)) {
 	case HUB_SEAT_TAKEN:
 		return true;
 	case HUB_SEAT_USER_FULL:

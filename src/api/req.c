@@ -150,15 +150,10 @@ check_key(const struct req *r, struct err *e)
 	return true;
 }
 
-/* Made before ${before} (NO_TIME: never revoked), or nobody knows when. */
 static bool
 is_revoked(const struct token *t, int64_t before)
 {
-	if (before == NO_TIME)
-		return false;
-	/* Not in microseconds: iat can be any number. */
-	return t->iat == INT64_MIN || t->iat < before / 1000000 ||
-	       (t->iat == before / 1000000 && before % 1000000 > 0);
+	return t->iat < auth_revoked_s(before);
 }
 
 static int64_t
@@ -227,6 +222,7 @@ check_token(struct req *r, struct err *e)
 		return fail(e, ERR_AUTH, "Authorization header: missing");
 	if (!check_jwt(r, jwt, &token, e))
 		return false;
+	r->issued_s = token.iat;
 	r->expires_at = ends_at(&token);
 	if (!token.user_id.p)
 		return true;
@@ -373,6 +369,7 @@ begin(const struct ctx *ctx, unsigned thread, const struct http_in *in, struct a
 		.http = out,
 		.thread = thread,
 		.db = db,
+		.issued_s = NO_TIME,
 		.expires_at = NO_TIME};
 }
 

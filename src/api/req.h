@@ -70,6 +70,7 @@ struct req {
 	struct str raw_body; /* for routes that read it themselves */
 	struct str user_id;  /* of a user token; p == NULL: server-side, no permission checks */
 	bool is_anonymous;   /* neither: only where the route allows it */
+	int64_t issued_s;    /* iat of the token; NO_TIME: there is none */
 	int64_t expires_at;  /* when the token ends; NO_TIME: never, or there is none */
 	unsigned thread;
 	const struct settings *settings; /* set once the caller is known; not for open routes */

@@ -30,6 +30,15 @@ struct signal_event {
 };
 
 static bool
+read_own(struct req *r, json_t *obj, struct signal_event *out, struct err *e)
+{
+	return jr_str_max(obj, "type", REQUIRED, TYPE_MAX, &out->type, e) &&
+	       jr_str_max(obj, "parent_id", OPTIONAL, 255, &out->parent_id, e) &&
+	       chat_read_custom(
+		       r, obj, event_keys, ARRAY_LEN(event_keys), CUSTOM_MAX, &out->custom, e);
+}
+
+static bool
 is_typing(struct str type)
 {
 	return str_is(type, "typing.start") || str_is(type, "typing.stop");
@@ -74,11 +83,7 @@ read_event(struct req *r, struct signal_event *out, int64_t *viewer, struct err 
 	*out = (struct signal_event){0};
 	if (!req_body(r, &body, e) || !jr_obj(body, "event", REQUIRED, &obj, e))
 		return false;
-	if (!jr_str_max(obj, "type", REQUIRED, TYPE_MAX, &out->type, e) ||
-		!jr_str_max(obj, "parent_id", OPTIONAL, 255, &out->parent_id, e) ||
-		!chat_read_custom(r, obj, event_keys, ARRAY_LEN(event_keys), CUSTOM_MAX,
-			&out->custom, e) ||
-		!chat_viewer(r, obj, viewer, e))
+	if (!read_own(r, obj, out, e) || !chat_viewer(r, obj, viewer, e))
 		return fail_in(e, "event");
 	if (*viewer == 0)
 		return fail(e, ERR_INPUT,
@@ -92,9 +97,11 @@ write_event(struct req *r, const struct channel *c, const struct signal_event *s
 {
 	jw_obj(&r->w);
 	jw_kstr(&r->w, "type", s->type);
-	jw_kstr(&r->w, "cid", c->cid);
-	jw_kstr(&r->w, "channel_id", c->id);
-	jw_kstr(&r->w, "channel_type", c->type);
+	if (c != NULL) {
+		jw_kstr(&r->w, "cid", c->cid);
+		jw_kstr(&r->w, "channel_id", c->id);
+		jw_kstr(&r->w, "channel_type", c->type);
+	}
 	req_ktime(r, "created_at", now);
 	if (s->parent_id.n > 0)
 		jw_kstr(&r->w, "parent_id", s->parent_id);
@@ -104,7 +111,7 @@ write_event(struct req *r, const struct channel *c, const struct signal_event *s
 	jw_end_obj(&r->w);
 }
 
-/* As sockets have it: in the older dialect, whoever sends. */
+/* As sockets have it: in the older dialect, whoever sends.  ${c} NULL: to a user. */
 static struct str
 frame_of(
 	const struct req *r, const struct channel *c, const struct signal_event *s, int64_t now)
@@ -117,23 +124,37 @@ frame_of(
 	return buf_view(&w.out);
 }
 
+/* Who hears it: a channel's number, or a user's below zero. */
 static void
-post(struct hub *hub, int64_t channel, struct str frame)
+post(struct hub *hub, int64_t whom, struct str frame)
 {
 	struct payload *p = payload_new(frame);
 
-	hub_post_watchers(hub, channel, p);
+	if (whom < 0)
+		hub_post_user(hub, -whom, p);
+	else
+		hub_post_watchers(hub, whom, p);
 	payload_unref(p);
+}
+
+/* Here and in all other processes. */
+static void
+post_everywhere(const struct req *r, int64_t whom, struct str frame)
+{
+	if (r->ctx->hub != NULL)
+		post(r->ctx->hub, whom, frame);
+	store_say(r->ctx->store,
+		arena_printf(r->arena, "%lld %.*s", (long long)whom, STR_ARG(frame)));
 }
 
 void
 signals_hear(void *hub, struct str text)
 {
 	size_t space = str_find(text, ' ', 0);
-	int64_t channel;
+	int64_t whom;
 
-	if (space < text.n && str_to_i64(str_sub(text, 0, space), &channel))
-		post(hub, channel, str_sub(text, space + 1, text.n - space - 1));
+	if (space < text.n && str_to_i64(str_sub(text, 0, space), &whom))
+		post(hub, whom, str_sub(text, space + 1, text.n - space - 1));
 }
 
 static bool
@@ -142,20 +163,36 @@ send_event(struct req *r, struct err *e)
 	int64_t viewer, now = clock_now_us();
 	struct signal_event s;
 	struct channel c;
-	struct str frame;
 
 	if (!read_event(r, &s, &viewer, e) ||
 		!channel_get(r->db, r->arena, r->param[0], r->param[1], &c, e) ||
 		!chat_check_access(r, &c, viewer, e) || !check_type(r, &c, s.type, e) ||
 		!user_by_uid(r->db, r->arena, viewer, &s.user, e))
 		return false;
-	frame = frame_of(r, &c, &s, now);
-	if (r->ctx->hub != NULL)
-		post(r->ctx->hub, c.no, frame);
-	store_say(r->ctx->store,
-		arena_printf(r->arena, "%lld %.*s", (long long)c.no, STR_ARG(frame)));
+	post_everywhere(r, c.no, frame_of(r, &c, &s, now));
 	jw_key(&r->w, STR("event"));
 	write_event(r, &c, &s, now);
+	return true;
+}
+
+/* From the back end to one user, in his name: to all of his connections. */
+static bool
+send_user_event(struct req *r, struct err *e)
+{
+	struct signal_event s = {0};
+	json_t *body, *obj;
+
+	if (!req_body(r, &body, e) || !jr_obj(body, "event", REQUIRED, &obj, e))
+		return false;
+	if (!read_own(r, obj, &s, e))
+		return fail_in(e, "event");
+	if (s.type.n == 0 || is_own_kind(s.type) || is_typing(s.type))
+		return fail(e, ERR_INPUT,
+			"event.type: expected a word of the app's own, got \"%.*s\"",
+			STR_ARG(s.type));
+	if (!user_get(r->db, r->arena, r->param[0], &s.user, e))
+		return false;
+	post_everywhere(r, -s.user.uid, frame_of(r, NULL, &s, clock_now_us()));
 	return true;
 }
 
@@ -164,6 +201,9 @@ static const struct route routes[] = {
 		ROUTE_CHAT | ROUTE_CLIENT, BODY_NONE,
 		"Tells who watches a channel that somebody types, or an event of the app's "
 		"own"},
+	{"POST", "/users/{user_id}/event", "SendUserCustomEvent", send_user_event, ROUTE_CHAT,
+		BODY_NONE,
+		"Tells a user, on all of his connections, an event of the app's own"},
 };
 
 const struct route_group routes_signals = {routes, ARRAY_LEN(routes)};

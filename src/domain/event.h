@@ -55,6 +55,7 @@ enum event_kind {
 	EVENT_CAMPAIGN_STARTED = 20,
 	EVENT_CAMPAIGN_COMPLETED = 21, /* behind its last batch */
 	EVENT_CAMPAIGN_STOPPED = 22,
+	EVENT_TOKENS_REVOKED = 30, /* object: those of all users that were made before then */
 };
 
 struct event {

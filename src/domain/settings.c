@@ -2,8 +2,10 @@
 #include "domain/settings.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/jr.h"
+#include "domain/event.h"
 #include "domain/hook.h"
 #include "domain/push_route.h"
 #include "domain/route.h"
@@ -103,15 +105,21 @@ is_on(const json_t *all, const char *name)
 	return json_is_true(json_object_get(all, name));
 }
 
+static int64_t
+revoked_before(const json_t *all)
+{
+	const json_t *at = settings_of(all, "revoke_tokens_issued_before");
+
+	return at != NULL ? json_integer_value(at) : NO_TIME;
+}
+
 static void
 derive(struct settings *s)
 {
-	const json_t *revoked = settings_of(s->all, "revoke_tokens_issued_before");
-
 	s->multi_tenant = is_on(s->all, "multi_tenant_enabled");
 	s->no_auth_checks = is_on(s->all, "disable_auth_checks");
 	s->no_permission_checks = is_on(s->all, "disable_permissions_checks");
-	s->revoked_before = revoked != NULL ? json_integer_value(revoked) : NO_TIME;
+	s->revoked_before = revoked_before(s->all);
 }
 
 bool
@@ -209,17 +217,29 @@ make_routes(struct db *w, const struct change *c, const json_t *all, struct err 
 	       push_routes_settings(w, c->arena, all, fresh, e);
 }
 
+/* Who is connected by such a token has to go, to whatever process. */
+static bool
+tell_revoked(struct db *w, int64_t before, struct err *e)
+{
+	struct event ev = {
+		.kind = EVENT_TOKENS_REVOKED, .at = clock_now_us(), .object = before};
+
+	return event_add(w, &ev, 1, e);
+}
+
 static bool
 change_in(struct db *w, void *arg, struct err *e)
 {
 	struct change *c = arg;
 	enum unique_names before, after;
+	int64_t revoked;
 	struct settings s;
 	json_t *hooks;
 
 	if (!settings_load(w, c->arena, &s, e))
 		return false;
 	before = unique_names(s.all);
+	revoked = revoked_before(s.all);
 	merge(s.all, c->patch);
 	after = unique_names(s.all);
 	if (c->hooks != NULL) {
@@ -228,13 +248,14 @@ change_in(struct db *w, void *arg, struct err *e)
 			return false;
 		json_object_set(s.all, "event_hooks", hooks);
 	}
-	return db_exec(w, SQL_SETTINGS_PUT,
-		       ARGS(V_INT(after), V_TEXT(jr_dump(c->arena, s.all))), NO_BULK, NULL,
-		       e) &&
-	       make_routes(w, c, s.all, e) &&
-	       (before == after ||
-		       db_exec(w, SQL_SETTINGS_NAMES_FROM,
-			       ARGS(after == UNIQUE_NO ? V_NULL : V_INT(0)), NO_BULK, NULL, e));
+	if (!db_exec(w, SQL_SETTINGS_PUT,
+		    ARGS(V_INT(after), V_TEXT(jr_dump(c->arena, s.all))), NO_BULK, NULL, e) ||
+		(before != after && !db_exec(w, SQL_SETTINGS_NAMES_FROM,
+					    ARGS(after == UNIQUE_NO ? V_NULL : V_INT(0)),
+					    NO_BULK, NULL, e)))
+		return false;
+	return make_routes(w, c, s.all, e) &&
+	       (revoked_before(s.all) <= revoked || tell_revoked(w, revoked_before(s.all), e));
 }
 
 bool

@@ -57,6 +57,23 @@ deliver_watchers(struct hub *h, const struct hub_post *p)
 		conn_push(w->conn, p->payload);
 }
 
+static void
+doom_older(struct hub_conn *first, int64_t before_s)
+{
+	for (struct hub_conn *c = first; c != NULL; c = c->next)
+		if (c->issued_s < before_s)
+			conn_doom(c, HUB_CLOSE_POLICY);
+}
+
+static void
+doom_all_older(struct hub *h, int64_t before_s)
+{
+	struct person *p;
+
+	for (size_t at = 0; (p = intmap_next(&h->list.people, &at)) != NULL;)
+		doom_older(p->first, before_s);
+}
+
 /* The lock is held. */
 static void
 deliver(struct hub *h, const struct hub_post *p)
@@ -90,6 +107,11 @@ deliver(struct hub *h, const struct hub_post *p)
 	case HUB_END:
 		for (; c != NULL; c = c->next)
 			conn_doom(c, HUB_CLOSE_POLICY);
+		break;
+	case HUB_REVOKE:
+		if (p->uid == 0)
+			doom_all_older(h, p->before_s);
+		doom_older(c, p->before_s);
 		break;
 	}
 }
@@ -427,19 +449,19 @@ hub_post(struct hub *h, const struct hub_post *posts, size_t n)
 void
 hub_post_watchers(struct hub *h, int64_t channel, struct payload *p)
 {
-	hub_post(h, &(struct hub_post){HUB_WATCHERS, 0, channel, p}, 1);
+	hub_post(h, &(struct hub_post){HUB_WATCHERS, 0, channel, p, 0}, 1);
 }
 
 void
 hub_post_user(struct hub *h, int64_t uid, struct payload *p)
 {
-	hub_post(h, &(struct hub_post){HUB_USER, uid, 0, p}, 1);
+	hub_post(h, &(struct hub_post){HUB_USER, uid, 0, p, 0}, 1);
 }
 
 void
 hub_post_absent(struct hub *h, int64_t uid, int64_t channel, struct payload *p)
 {
-	hub_post(h, &(struct hub_post){HUB_ABSENT, uid, channel, p}, 1);
+	hub_post(h, &(struct hub_post){HUB_ABSENT, uid, channel, p, 0}, 1);
 }
 
 /* ---- connections ---------------------------------------------------------------------------
@@ -485,7 +507,8 @@ take_seat(struct hub *h, struct hub_conn *c, struct mail *m)
 }
 
 enum hub_seat
-hub_reserve(struct hub *h, int64_t uid, int64_t expires_us, struct hub_conn **out)
+hub_reserve(
+	struct hub *h, int64_t uid, int64_t issued_s, int64_t expires_us, struct hub_conn **out)
 {
 	struct mail m = {.post.uid = uid};
 	struct hub_conn *c;
@@ -497,7 +520,7 @@ hub_reserve(struct hub *h, int64_t uid, int64_t expires_us, struct hub_conn **ou
 		count_one(&h->count.refused);
 		return HUB_SEAT_HUB_FULL;
 	}
-	c = conn_new(h, uid, expires_us);
+	c = conn_new(h, uid, issued_s, expires_us);
 	if (!take_seat(h, c, &m)) {
 		atomic_fetch_sub(&h->count.seats, 1);
 		count_one(&h->count.refused);
@@ -550,7 +573,7 @@ hub_release(struct hub *h, struct hub_conn *c)
 void
 hub_refuse(struct hub *h, int fd, struct payload *frame, uint16_t code)
 {
-	struct hub_conn *c = conn_new(h, 0, NO_TIME);
+	struct hub_conn *c = conn_new(h, 0, NO_TIME, NO_TIME);
 
 	atomic_fetch_add(&h->count.seats, 1);
 	put_arrival(h, MAIL_REFUSE, c, &(struct arrival){fd, code, frame, STR_NONE});

@@ -67,12 +67,13 @@ enum hub_seat { HUB_SEAT_TAKEN, HUB_SEAT_USER_FULL, HUB_SEAT_HUB_FULL, HUB_SEAT_
 
 /* Takes a place for a connection that is about to be upgraded, before its first frame is made
  * of what the store says: whatever is posted in between waits behind that frame.  ${uid} 0: of
- * nobody (anonymous), no post to users reaches it.  ${expires_us}: when it is closed (wall
- * clock), NO_TIME: never.  A user who has HUB_USER_MAX connections gets one more only in the
- * place of one that is silent for longer than living clients ever are.  ${*out} must go to
- * hub_adopt() or hub_release(), once. */
-enum hub_seat
-hub_reserve(struct hub *, int64_t uid, int64_t expires_us, struct hub_conn **out) MUST_USE;
+ * nobody (anonymous), no post to users reaches it.  ${issued_s}: when its token was made,
+ * NO_TIME: nobody knows (HUB_REVOKE).  ${expires_us}: when it is closed (wall clock), NO_TIME:
+ * never.  A user who has HUB_USER_MAX connections gets one more only in the place of one that
+ * is silent for longer than living clients ever are.  ${*out} must go to hub_adopt() or
+ * hub_release(), once. */
+enum hub_seat hub_reserve(struct hub *, int64_t uid, int64_t issued_s, int64_t expires_us,
+	struct hub_conn **out) MUST_USE;
 /* HUB_ID_LEN characters; between hub_reserve() and hub_adopt() only. */
 struct str hub_conn_id(const struct hub_conn *);
 /* Hands over the socket, which is closed by the hub whatever happens.  ${early}: what the
@@ -96,12 +97,15 @@ enum hub_whom {
 	HUB_UNWATCH, /* payload NULL: the connections of ${uid} stop watching ${channel}; uid 0:
 		      * everybody's do */
 	HUB_END, /* payload NULL: the connections of ${uid} are closed, by HUB_CLOSE_POLICY */
+	HUB_REVOKE, /* the same with those whose token was issued before ${before_s}; uid 0:
+		     * everybody's */
 };
 
 struct hub_post {
 	enum hub_whom whom;
 	int64_t uid, channel;    /* 0 where ${whom} does not name it */
 	struct payload *payload; /* borrowed: the hub takes references of its own */
+	int64_t before_s;        /* HUB_REVOKE */
 };
 
 /* Puts ${n} posts at once (one lock, one wake).  No connection changes what it watches between

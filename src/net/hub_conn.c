@@ -134,7 +134,7 @@ queue_iov(const struct conn_queue *q, struct iovec iov[static IOV_MAX_USED])
 /* ---- life -------------------------------------------------------------------------- */
 
 struct hub_conn *
-conn_new(struct hub *h, int64_t uid, int64_t expires_us)
+conn_new(struct hub *h, int64_t uid, int64_t issued_s, int64_t expires_us)
 {
 	struct hub_conn *c = calloc(1, sizeof(*c));
 
@@ -142,6 +142,7 @@ conn_new(struct hub *h, int64_t uid, int64_t expires_us)
 		panic("hub: out of memory");
 	c->hub = h;
 	c->uid = uid;
+	c->issued_s = issued_s;
 	c->expires_us = expires_us;
 	c->fd = -1;
 	atomic_init(&c->heard_ms, clock_mono_us() / 1000);

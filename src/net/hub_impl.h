@@ -77,6 +77,7 @@ struct hub_conn {
 	struct hub *hub;
 	char id[HUB_ID_LEN];
 	int64_t uid;
+	int64_t issued_s;      /* of its token; NO_TIME: nobody knows */
 	int64_t expires_us;    /* wall clock; NO_TIME: never */
 	atomic_llong heard_ms; /* monotonic: when a whole frame came last */
 	atomic_bool is_open;   /* its socket has come */
@@ -108,7 +109,7 @@ struct hub_conn {
 	int64_t allowance_ms; /* when that was reckoned */
 };
 
-struct hub_conn *conn_new(struct hub *, int64_t uid, int64_t expires_us);
+struct hub_conn *conn_new(struct hub *, int64_t uid, int64_t issued_s, int64_t expires_us);
 /* Out of the list, without a socket. */
 void conn_free(struct hub_conn *);
 /* The socket has come; the first frame goes in front of what waits. */

@@ -371,6 +371,25 @@ describe('signals', () => {
 			await other.close();
 		}
 	});
+	test('from the back end to one user, on all of his connections', async () => {
+		const [bob, again, carl] = [await ear('bob'), await ear('bob'), await ear('carl')];
+		await js.sendUserCustomEvent('bob', { type: 'friendship_request', text: 'Hey' });
+		for (const who of [bob, again]) {
+			const event = await who.hears('friendship_request');
+			assert.deepEqual([event.text, event.user.id, event.cid], ['Hey', 'bob', undefined]);
+		}
+		assertOk(await api.post('/api/v2/chat/users/carl/event',
+			{ event: { type: 'wave', custom: { hands: 2 } } }), 201);
+		assert.equal((await carl.hears('wave')).hands, 2);
+		const path = '/users/bob/event';
+		await assertAllRefused([undefined, null, 'x', [], {}, ...[null, '', 1, 'message.new', 'user.banned',
+			'health.check', 'typing.start', 'x'.repeat(101)].map((type) => ({ type })),
+		{ type: 'x', parent_id: 1 }, { type: 'x', text: 'x'.repeat(6000) }].map((event) => ({ event })),
+		(body) => api.post(path, body), /event/);
+		assertError(await api.post('/users/nobody/event', { event: { type: 'x' } }), 404, 16);
+		assertError(await call(server, 'POST', path, { token: userToken(server, 'bob'),
+			body: { event: { type: 'x' } } }), 403, 17);
+	});
 	test('bad input, and who may not', async () => {
 		await make('t4', ['ann', 'bob']);
 		const path = '/channels/messaging/t4/event';

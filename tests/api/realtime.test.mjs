@@ -264,6 +264,36 @@ describe('staying connected', () => {
 		}
 		(await Socket.join(server, 'bob')).close();
 	});
+	test('revoked tokens end their connections, and no others', async () => {
+		await makeUsers(api, ['rex', 'roy']);
+		const older = { iat: now() - 60 };
+		const join = (id, more) => Socket.join(server, id, { token: tokenOf(id, more) });
+		const [dated, undated, newer, other] = await Promise.all([join('rex', older), join('rex'),
+			join('rex', { iat: now() }), join('roy', older)]);
+		const moment = new Date(Date.now() - seconds(30)).toISOString();
+		await js.partialUpdateUser({ id: 'rex', set: { revoke_tokens_issued_before: moment } });
+		for (const socket of [dated, undated])
+			assert.equal(await socket.closeCode(), 1008);
+		assert.equal((await Socket.refused(server, { json: { user_id: 'rex' }, token: tokenOf('rex', older) })).code, 40);
+		await js.updateAppSettings({ revoke_tokens_issued_before: moment });
+		assert.equal(await other.closeCode(), 1008);
+		await js.updateAppSettings({ revoke_tokens_issued_before: null });
+		newer.send(TEXT, '[{"type":"health.check"}]');
+		let heard;
+		do heard = await newer.json(); while (heard.type !== 'health.check');
+		newer.close();
+	});
+	test('a stock client whose token is revoked comes back with a new one', async () => {
+		await makeUsers(api, ['ron']);
+		let asked = 0;
+		const client = await connectClient(server, 'ron', async () =>
+			tokenOf('ron', { iat: now() - (asked++ === 0 ? 60 : 0) }));
+		const recovered = event(client, 'connection.recovered', seconds(30));
+		await js.revokeUserToken('ron', new Date(Date.now() - seconds(30)));
+		await recovered;
+		assert.ok(asked >= 2);
+		await client.disconnectUser();
+	});
 	test('what one client says of its user, his other ones hear', async () => {
 		await makeUsers(api, ['twin']);
 		const client = await connectClient(server, 'twin');

@@ -241,6 +241,10 @@ describe('connections', () => {
 	});
 	after(() => server.close());
 
+	test('/hi warms a connection up, whoever calls', async () => {
+		const answer = await call(server, 'GET', '/hi', { token: null, key: null });
+		assert.deepEqual(Object.keys(assertOk(answer, 200)), ['duration']);
+	});
 	test('/healthz answers 200', async () => {
 		const answer = await call(server, 'GET', '/healthz', { token: null, key: null, check: false });
 		assert.equal(answer.status, 200);

@@ -121,7 +121,7 @@ take_in(struct hub *h, int listener, size_t n)
 		int fd = accept(listener, NULL, NULL);
 		struct hub_conn *c;
 
-		if (fd < 0 || hub_reserve(h, uid, INT64_MIN, &c) != HUB_SEAT_TAKEN)
+		if (fd < 0 || hub_reserve(h, uid, INT64_MIN, INT64_MIN, &c) != HUB_SEAT_TAKEN)
 			panic("fanout: connection %zu", i);
 		hub_watch(h, hub_conn_id(c), uid, &channel, 1);
 		hub_adopt(h, c, fd, STR_NONE, payload_new(STR("{}")));

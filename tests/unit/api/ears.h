@@ -99,7 +99,7 @@ connect_ear(struct hub *hub, struct arena *a, int64_t uid)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(hub_reserve(hub, uid, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(hub, uid, NO_TIME, NO_TIME, &conn), HUB_SEAT_TAKEN);
 	memcpy(ear.id, hub_conn_id(conn).p, HUB_ID_LEN);
 	hub_adopt(hub, conn, fds[0], STR_NONE, payload_new(STR("{\"type\":\"first\"}")));
 	ear.fd = fds[1];

@@ -97,7 +97,7 @@ join_until(struct hub *h, struct client *c, int64_t uid, int64_t expires_us)
 	make_pair(fds);
 	peer_init(&c->peer, fds[0]);
 	c->uid = uid;
-	assert_int_equal(hub_reserve(h, uid, expires_us, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(h, uid, NO_TIME, expires_us, &conn), HUB_SEAT_TAKEN);
 	memcpy(c->id, hub_conn_id(conn).p, HUB_ID_LEN);
 	hub_adopt(h, conn, fds[1], STR_NONE, payload_new(STR("first")));
 	must_read_text(&c->peer, "first");
@@ -133,7 +133,7 @@ post(struct hub *h, enum hub_whom whom, int64_t uid, int64_t channel, const char
 {
 	struct payload *p = payload_new(str_of(text));
 
-	hub_post(h, &(struct hub_post){whom, uid, channel, p}, 1);
+	hub_post(h, &(struct hub_post){whom, uid, channel, p, 0}, 1);
 	payload_unref(p);
 }
 

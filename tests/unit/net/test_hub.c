@@ -51,7 +51,7 @@ test_first_frame_is_first(void **state)
 
 	make_pair(fds);
 	peer_init(&peer, fds[0]);
-	assert_int_equal(hub_reserve(h, ANN, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(h, ANN, NO_TIME, NO_TIME, &conn), HUB_SEAT_TAKEN);
 	assert_true(hub_watch(h, hub_conn_id(conn), ANN, &channel, 1));
 	for (int i = 0; i < 20; i++)
 		post(h, i % 2 ? HUB_USER : HUB_WATCHERS, ANN, NEWS, "early");
@@ -75,7 +75,7 @@ test_bytes_behind_the_handshake(void **state)
 	peer_init(&peer, fds[0]);
 	buf_init(&early, NULL, 64);
 	frame_add(&early, TEXT, STR("ping"));
-	assert_int_equal(hub_reserve(h, ANN, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(h, ANN, NO_TIME, NO_TIME, &conn), HUB_SEAT_TAKEN);
 	hub_adopt(h, conn, fds[1], buf_view(&early), payload_new(STR("first")));
 	must_read_text(&peer, "first");
 	must_read_text(&peer, "alive");
@@ -89,7 +89,7 @@ test_released_seat(void **state)
 	struct hub *h = ((struct place *)*state)->hub;
 	struct hub_conn *conn;
 
-	assert_int_equal(hub_reserve(h, ANN, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(h, ANN, NO_TIME, NO_TIME, &conn), HUB_SEAT_TAKEN);
 	assert_int_equal(counters(h).connections, 1);
 	post(h, HUB_USER, ANN, 0, "lost");
 	hub_release(h, conn);
@@ -225,7 +225,7 @@ test_most_of_a_user(void **state)
 
 	for (size_t i = 0; i < HUB_USER_MAX; i++)
 		join(h, &some[i], ANN);
-	assert_int_equal(hub_reserve(h, ANN, NO_TIME, &conn), HUB_SEAT_USER_FULL);
+	assert_int_equal(hub_reserve(h, ANN, NO_TIME, NO_TIME, &conn), HUB_SEAT_USER_FULL);
 	assert_int_equal(counters(h).refused, 1);
 	join(h, &bob, BOB);
 	leave(&some[7]);
@@ -274,9 +274,10 @@ test_most_of_the_hub(void **state)
 
 	join(h, &ann, ANN);
 	join(h, &bob, BOB);
-	assert_int_equal(hub_reserve(h, CARL, NO_TIME, &conn), HUB_SEAT_HUB_FULL);
+	assert_int_equal(hub_reserve(h, CARL, NO_TIME, NO_TIME, &conn), HUB_SEAT_HUB_FULL);
 	leave(&ann);
-	for (int tries = 0; hub_reserve(h, CARL, NO_TIME, &conn) != HUB_SEAT_TAKEN; tries++) {
+	for (int tries = 0; hub_reserve(h, CARL, NO_TIME, NO_TIME, &conn) != HUB_SEAT_TAKEN;
+		tries++) {
 		assert_true(tries < 20000);
 		usleep(1000);
 	}

@@ -108,7 +108,7 @@ test_duplicate_descriptor(void **state)
 	other = dup(fds[1]);
 	assert_true(other >= 0);
 	peer_init(&ann.peer, fds[0]);
-	assert_int_equal(hub_reserve(h, ANN, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(h, ANN, NO_TIME, NO_TIME, &conn), HUB_SEAT_TAKEN);
 	hub_adopt(h, conn, fds[1], STR_NONE, payload_new(STR("first")));
 	must_read_text(&ann.peer, "first");
 	join(h, &bob, BOB);
@@ -324,7 +324,7 @@ test_stop(void **state)
 
 	join(h, &ann, ANN);
 	join(h, &deaf, BOB);
-	assert_int_equal(hub_reserve(h, CARL, NO_TIME, &conn), HUB_SEAT_TAKEN);
+	assert_int_equal(hub_reserve(h, CARL, NO_TIME, NO_TIME, &conn), HUB_SEAT_TAKEN);
 	post(h, HUB_USER, ANN, 0, "last words");
 	assert_int_equal(pthread_create(&reader, NULL, read_to_close, &ann), 0);
 	began = clock_mono_us();
@@ -340,7 +340,7 @@ test_stop(void **state)
 	peer_init(&peer, fds[0]);
 	hub_adopt(h, conn, fds[1], STR_NONE, payload_new(STR("first")));
 	assert_int_equal(peer_read(&peer).opcode, -1);
-	assert_int_equal(hub_reserve(h, CARL, NO_TIME, &late), HUB_SEAT_STOPPED);
+	assert_int_equal(hub_reserve(h, CARL, NO_TIME, NO_TIME, &late), HUB_SEAT_STOPPED);
 	post(h, HUB_USER, ANN, 0, "nobody hears it");
 	assert_int_equal(counters(h).connections, 0);
 	peer_fini(&peer);
