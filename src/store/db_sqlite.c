@@ -26,10 +26,10 @@
 
 /* The writer's page cache: a batch dirties about 100 pages of 16 KiB.  Readers need little,
  * there are many of them. */
-#define PRAGMAS_WRITER                                                                     \
-	"PRAGMA busy_timeout = 2000; PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;" \
-	"PRAGMA synchronous = FULL;"                                                       \
-	"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 134217728;"            \
+#define PRAGMAS_WRITER                                                          \
+	"PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;"                  \
+	"PRAGMA synchronous = FULL;"                                            \
+	"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 134217728;" \
 	"PRAGMA cache_size = -49152; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = 0;"
 #define PRAGMAS_READER                                                                     \
 	"PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -1024;" \
@@ -37,10 +37,20 @@
 
 #define DEADLINE_STEPS 10000
 
+/* How long the writer waits for whoever has locked the file: a copy of it is being made. */
+#define BUSY_MS 2000
+
 /* Pages in the log when it is time for a checkpoint: 16 MiB, which a disk takes in about as
  * long as a batch.  With four times as many, clients waited four times as long, and nothing
  * became faster. */
 #define CHECKPOINT_PAGES 1000
+/* The log begins anew when all of it was moved and nobody reads from it any more.  While
+ * readers overlap that may never be so by itself: one that has grown to 64 MiB is moved for
+ * good, for which the writer waits for readers a moment. */
+#define LONG_LOG_PAGES  (4 * CHECKPOINT_PAGES)
+#define READERS_WAIT_MS 100
+/* What was not moved is tried again when the log has grown by so much. */
+#define RETRY_PAGES 250
 
 /* Ids that come in no order touch nearly every page of their directory, in a slice of 5,000 as
  * in one of 30,000: at a million UUIDs 7 KB were written for each user, and are 2 now. */
@@ -62,7 +72,8 @@ struct sqlite_db {
 	int depth;        /* nested db_read */
 	int64_t deadline; /* monotonic µs, 0: none */
 	int failed;       /* the result code that ended the last rows_next */
-	int log_pages;    /* of the writer: in the log since the last checkpoint */
+	int log_pages;    /* of the writer: in the log */
+	int due_pages;    /* when the log is so long a checkpoint is due */
 	sqlite3_stmt *stmts[SQL_COUNT];
 };
 
@@ -128,6 +139,8 @@ note_log(void *arg, sqlite3 *h UNUSED, const char *name UNUSED, int pages)
 {
 	struct sqlite_db *d = arg;
 
+	if (pages < d->log_pages) /* it began anew */
+		d->due_pages = CHECKPOINT_PAGES;
 	d->log_pages = pages;
 	return SQLITE_OK;
 }
@@ -135,19 +148,26 @@ note_log(void *arg, sqlite3 *h UNUSED, const char *name UNUSED, int pages)
 bool
 sqlite_checkpoint_due(struct db *db)
 {
-	return of(db)->log_pages >= CHECKPOINT_PAGES;
+	return of(db)->log_pages >= of(db)->due_pages;
 }
 
-/* What cannot be moved yet, since somebody reads an older state, is moved the next time. */
+/* What cannot be moved yet, since somebody reads an older state, is moved the next time.
+ * SQLITE_CHECKPOINT_RESTART waits for who reads an older state, and then for who reads from the
+ * log; who comes after that finds all in the file. */
 void
 sqlite_checkpoint(struct db *db)
 {
 	struct sqlite_db *d = of(db);
 	struct err e;
-	int rc = sqlite3_wal_checkpoint_v2(d->h, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	bool is_long = d->log_pages >= LONG_LOG_PAGES;
+	int rc;
 
-	d->log_pages = 0;
-	if (rc != SQLITE_OK)
+	sqlite3_busy_timeout(d->h, READERS_WAIT_MS);
+	rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
+		is_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_busy_timeout(d->h, BUSY_MS);
+	d->due_pages = d->log_pages + RETRY_PAGES;
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
 		fail_sqlite(d, rc, "checkpoint", &e);
 }
 
@@ -478,6 +498,8 @@ connection_open(struct db **out, struct sqlite_store *s, bool is_writer, struct 
 		rc = sqlite3_db_config(d->h, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite_fn_register(d->h, &d->source);
+	if (rc == SQLITE_OK && is_writer)
+		rc = sqlite3_busy_timeout(d->h, BUSY_MS);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(
 			d->h, is_writer ? PRAGMAS_WRITER : PRAGMAS_READER, NULL, NULL, NULL);
@@ -488,8 +510,10 @@ connection_open(struct db **out, struct sqlite_store *s, bool is_writer, struct 
 		connection_close(&d->base);
 		return false;
 	}
-	if (is_writer)
+	if (is_writer) {
+		d->due_pages = CHECKPOINT_PAGES;
 		sqlite3_wal_hook(d->h, note_log, d);
+	}
 	*out = &d->base;
 	return true;
 }

@@ -1,5 +1,7 @@
 /* test_writer – commits shared by many, and that only the writer commits and makes checkpoints
  * (I-19). */
+#include <sched.h>
+
 #include "base/clock.h"
 #include "sqlite_fixture.h"
 
@@ -407,6 +409,95 @@ no_commit_is_lost(void **state)
 	}
 }
 
+/* ---- the log does not grow without end ------------------------------------------- */
+
+#define RELAY      2
+#define LARGE      (1 << 20)
+#define LARGE_ONES 160
+
+/* Readers in turn, each of whom stays until the next has begun: there always is one. */
+struct relay {
+	struct fixture *f;
+	atomic_int begun;
+	atomic_bool is_over;
+};
+
+struct runner {
+	struct relay *relay;
+	struct thread thread;
+	int failures;
+	int64_t seen;
+};
+
+static bool
+read_in(struct db *db, void *arg, struct err *e)
+{
+	struct runner *me = arg;
+	struct relay *r = me->relay;
+	int64_t now = -1;
+	int turn;
+
+	/* The snapshot is taken with the first row. */
+	if (!ask(db, "SELECT COUNT(*) FROM messages", &now, e))
+		return false;
+	turn = atomic_fetch_add(&r->begun, 1);
+	while (atomic_load(&r->begun) <= turn + 1 && !atomic_load(&r->is_over))
+		sched_yield();
+	me->failures += now < me->seen;
+	me->seen = now;
+	return true;
+}
+
+static void
+run_relay(void *arg)
+{
+	struct runner *me = arg;
+	struct err e;
+	struct db *db;
+
+	must(db_open(&db, me->relay->f->store, &e), &e);
+	while (!atomic_load(&me->relay->is_over))
+		me->failures += !db_read(db, read_in, me, &e);
+	db_close(db);
+}
+
+static void
+readers_without_end_do_not_let_the_log_grow(void **state)
+{
+	struct fixture *f = *state;
+	struct relay relay = {.f = f};
+	struct runner runners[RELAY];
+	struct one one = {.text = {calloc(1, LARGE), LARGE}};
+	off_t longest = 0;
+	struct stat st;
+	struct err e;
+	char wal[128];
+
+	assert_non_null(one.text.p);
+	memset((char *)(uintptr_t)one.text.p, 'x', LARGE);
+	snprintf(wal, sizeof(wal), "%s-wal", f->path);
+	for (int i = 0; i < RELAY; i++) {
+		runners[i] = (struct runner){.relay = &relay};
+		thread_start(&runners[i].thread, "relay", run_relay, &runners[i]);
+	}
+	for (one.key = 1; one.key <= LARGE_ONES; one.key++) {
+		must(db_write(f->db, put_in, &one, &e), &e);
+		assert_int_equal(stat(wal, &st), 0);
+		longest = MAX_OF(longest, st.st_size);
+	}
+	atomic_store(&relay.is_over, true);
+	for (int i = 0; i < RELAY; i++) {
+		thread_join(&runners[i].thread);
+		assert_int_equal(runners[i].failures, 0);
+	}
+	assert_true(atomic_load(&relay.begun) > LARGE_ONES);
+	if (longest >= 100 * LARGE)
+		print_error("the log grew to %lld bytes\n", (long long)longest);
+	assert_true(longest < 100 * LARGE);
+	assert_int_equal(value(f->db, "SELECT COUNT(*) FROM messages"), LARGE_ONES);
+	free((char *)(uintptr_t)one.text.p);
+}
+
 int
 main(void)
 {
@@ -417,6 +508,7 @@ main(void)
 		TEST(readers_only_read),
 		TEST(closing_readers_makes_no_checkpoint),
 		TEST(no_commit_is_lost),
+		TEST(readers_without_end_do_not_let_the_log_grow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
