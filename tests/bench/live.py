@@ -5,7 +5,11 @@
   that clients watch.  The commit lies between created_at, which its transaction began with, and the
   answer: timed is from either to the frame as the client has it.  Of the campaign's own messages
   only the former is known: the transaction of their batch lies in between.
-* speed: the same campaign to the same users with no socket, and with idle ones, taking turns.
+* speed: the same campaign to the same users with no socket, with sockets of users that it does not reach
+  (idle), and with sockets of users that it does (each is told of his new channel and of his message), taking turns.
+  CPU seconds of the server's process beside it: other work on the machine disturbs them less.
+* fan-out: from the first commit to the last byte read by 10,000 clients, build/crowd: messages in one channel that
+  all of them watch, and campaigns whose only receivers are they, into new channels and into old ones.
 
 STORE=postgresql runs on a throw-away PostgreSQL instead of SQLite.
 
@@ -22,6 +26,7 @@ import resource
 import selectors
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -32,6 +37,7 @@ from bench import PgStore, SqliteStore, import_users, parse_size, users_file
 from server import KEY, SECRET, Client, Server, b64
 
 DIALS = 64  # handshakes under way
+MESSAGES = 50  # in a channel that all watch
 
 
 def user_token(ident):
@@ -144,10 +150,10 @@ class House:
         self.server.call("POST", "/users", {"users": {"news": {"id": "news"}}})
         self.server.call("POST", "/segments", {"id": "all", "type": "user", "filter": {"id": {"$gte": self.idents[0]}}})
 
-    def start(self, ident):
+    def start(self, ident, segment="all", channels=None):
         self.server.call("POST", "/campaigns", {
-            "id": ident, "sender_id": "news", "segment_ids": ["all"], "create_channels": True,
-            "channel_template": {"type": "messaging", "id": "{{receiver.id}}-" + ident},
+            "id": ident, "sender_id": "news", "segment_ids": [segment], "create_channels": True,
+            "channel_template": {"type": "messaging", "id": "{{receiver.id}}-" + (channels or ident)},
             "message_template": {"text": "Hello {{receiver.name}}, " + "x" * 100}})
         self.server.call("POST", f"/campaigns/{ident}/start", {})
 
@@ -205,18 +211,84 @@ def latency(house, watchers):
     return sent, p99(late), p99(api), p99(own)
 
 
+class Guests:
+    """Connected users in a process of their own (build/crowd)."""
+
+    def __init__(self, house, idents):
+        program = os.path.join(os.path.dirname(os.path.abspath(house.args.fanfare)), "crowd")
+        host, port = house.server.url.split("//")[1].split(":")
+        self.process = subprocess.Popen([program, host, port], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for ident in idents:
+            hello = urllib.parse.quote(json.dumps({"user_id": ident, "user_details": {"id": ident}}))
+            self.process.stdin.write(f"+ /connect?json={hello}&api_key={KEY}&authorization={user_token(ident)}&stream-auth-type=jwt\n")
+        self.ids = self.ask("!", len(idents))
+
+    def ask(self, order, lines):
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+        answer = [self.process.stdout.readline().strip() for _ in range(lines)]
+        if not answer[-1]:
+            sys.exit("live: the crowd has gone")
+        return answer
+
+    def hear(self, events):
+        """When the last of so many was read, in microseconds."""
+        return int(self.ask(f"= {events}", 1)[0])
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def cpu_seconds(house):
+    with open(f"/proc/{house.server.process.pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def speed(house, sockets, rounds):
-    """Median recipients/s without and with idle sockets, of rounds that take turns."""
-    without, with_them = [], []
+    """Per kind of sockets: median recipients/s and CPU seconds, of rounds that take turns."""
+    inside = house.idents[::max(1, len(house.idents) // sockets)][:sockets]
+    kinds = {"no": [], "idle": [f"idle-{k}" for k in range(sockets)], "hearing": inside}
+    figures = {kind: ([], []) for kind in kinds}
     for i in range(rounds):
-        house.start(f"without-{i}")
-        without.append(house.finish(f"without-{i}"))
-        # Of users that the campaign does not reach: idle.
-        crowd = Crowd(house.server, [f"idle-{k}" for k in range(sockets)], lambda *_: None)
-        house.start(f"with-{i}")
-        with_them.append(house.finish(f"with-{i}"))
-        crowd.close()
-    return statistics.median(without), statistics.median(with_them)
+        for kind in list(kinds) if i % 2 == 0 else reversed(kinds):
+            guests = Guests(house, kinds[kind]) if kinds[kind] else None
+            time.sleep(1)  # connecting has written; the disk is to have settled
+            before = cpu_seconds(house)
+            house.start(f"{kind}-{i}")
+            figures[kind][0].append(house.finish(f"{kind}-{i}"))
+            if kind == "hearing":
+                guests.hear(2 * len(inside))
+            figures[kind][1].append(cpu_seconds(house) - before)
+            if guests:
+                guests.close()
+    return {kind: tuple(map(statistics.median, both)) for kind, both in figures.items()}
+
+
+def fan_out(house, sockets):
+    """Events/s to sockets: of messages to watchers, of a campaign into new channels, of one into old ones."""
+    idents = house.idents[:sockets]
+    guests = Guests(house, idents)
+    client = Client(house.server.url)
+    client.call("POST", "/channels/livestream/hall/query", {"data": {"created_by_id": "news"}})
+    for ident, connection in zip(idents, guests.ids):
+        client.call("POST", f"/channels/livestream/hall/query?connection_id={connection}&user_id={ident}", {"watch": True, "state": False})
+    began = time.time_ns() // 1000
+    for i in range(MESSAGES):
+        client.call("POST", "/channels/livestream/hall/message", {"message": {"text": "x" * 100, "user_id": "news"}})
+    figures = [MESSAGES * sockets * 1e6 / (guests.hear(MESSAGES * sockets) - began)]
+    for i, events in ((0, 2), (1, 1)):  # his new channel and the message; the message
+        house.server.call("POST", "/segments", {"id": f"guests-{i}", "type": "user"})
+        for at in range(0, sockets, 10000):
+            house.server.call("POST", f"/segments/guests-{i}/addtargets", {"target_ids": idents[at:at + 10000]})
+        house.start(f"guests-{i}", f"guests-{i}", "guests")
+        last = guests.hear(events * sockets)
+        house.finish(f"guests-{i}")
+        figures.append(events * sockets * 1e6 / (last - micros(house.look(f"guests-{i}")["stats"]["stats_started_at"])))
+    guests.close()
+    return figures
 
 
 def main():
@@ -236,9 +308,13 @@ def main():
         sent, answer, begin, own = latency(house, 200)
         print(f"{house.store.name}: to the frame while {users:,} recipients are sent to, p99 of {sent} API messages: {answer:.1f} ms from the answer, "
               f"{begin:.1f} ms from created_at; of the campaign's: {own:.1f} ms from created_at", flush=True)
-        without, with_them = speed(house, args.sockets, args.rounds)
-        print(f"{house.store.name}: campaign without sockets {without:,.0f} recipients/s, with {args.sockets:,} idle ones {with_them:,.0f}: "
-              f"ratio {with_them / without:.3f}", flush=True)
+        figures = speed(house, args.sockets, args.rounds)
+        for kind, (rate, cpu) in figures.items():
+            print(f"{house.store.name}: campaign with {kind} sockets: {rate:,.0f} recipients/s, ratio {rate / figures['no'][0]:.3f}; "
+                  f"CPU {cpu:.2f} s, ratio {cpu / figures['no'][1]:.3f}", flush=True)
+        watched, made, again = fan_out(house, args.sockets)
+        print(f"{house.store.name}: events/s to {args.sockets:,} sockets, from the first commit to the last read: messages to watchers {watched:,.0f}, "
+              f"campaign into new channels {made:,.0f}, into old ones {again:,.0f}", flush=True)
         house.close()
 
 

@@ -4,8 +4,8 @@ set -e
 here=$(dirname "$0")
 python3 "$here/bench.py" --fanfare "$1/fanfare"
 python3 "$here/audience.py" --fanfare "$1/fanfare"
+ninja -C "$1" --quiet fanout crowd
 python3 "$here/live.py" --fanfare "$1/fanfare"
-ninja -C "$1" --quiet fanout
 python3 "$here/sockets.py" --fanfare "$1/fanfare"
 ninja -C "$1" --quiet sink
 python3 "$here/out.py" --fanfare "$1/fanfare"
