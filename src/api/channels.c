@@ -221,7 +221,8 @@ query(struct req *r, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (!chat_load(r, &hits[i].channel, &limits, q.viewer, &people, &states[i], e))
 			return false;
-	if (!chat_people_load(&people, r, e))
+	if (!chat_people_load(&people, r, e) ||
+		!watching_polls(r, &watching, q.viewer, people.polls, people.npolls, e))
 		return false;
 	jw_karr(&r->w, "channels");
 	for (size_t i = 0; i < n; i++) {
@@ -395,7 +396,8 @@ answer_state(struct req *r, const struct channel *c, const struct chat_limits *l
 	if (!chat_check_access(r, c, viewer, e) ||
 		!watching_begin(r, w, viewer, &c->no, 1, e) ||
 		!chat_load(r, c, limits, viewer, &people, &state, e) ||
-		!chat_people_load(&people, r, e))
+		!chat_people_load(&people, r, e) ||
+		!watching_polls(r, w, viewer, people.polls, people.npolls, e))
 		return false;
 	chat_write_state(r, &state, &people);
 	return true;

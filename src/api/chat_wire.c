@@ -138,8 +138,8 @@ load_polls(struct chat_people *p, struct req *r, struct err *e)
 	return true;
 }
 
-static const struct poll *
-find_poll(const struct chat_people *p, struct str id)
+const struct poll *
+chat_people_poll(const struct chat_people *p, struct str id)
 {
 	size_t lo = 0, hi = p->npolls;
 
@@ -542,7 +542,7 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 {
 	static const char *const lists[] = {
 		"latest_reactions", "own_reactions", "restricted_visibility"};
-	const struct poll *poll = find_poll(people, m->poll_id);
+	const struct poll *poll = chat_people_poll(people, m->poll_id);
 
 	jw_obj(&r->w);
 	jw_kstr(&r->w, "id", m->id);

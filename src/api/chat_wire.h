@@ -45,6 +45,8 @@ bool chat_people_load(struct chat_people *, struct req *r, struct err *e) MUST_U
 bool chat_people_count(struct chat_people *, struct req *r, struct err *e) MUST_USE;
 /* For who writes the same few again and again: they are kept as texts from here on. */
 void chat_people_keep(struct chat_people *, struct req *r);
+/* NULL when there is no such poll. */
+const struct poll *chat_people_poll(const struct chat_people *, struct str id);
 /* NULL when there is no such user. */
 const struct user *chat_people_find(const struct chat_people *, int64_t uid);
 /* NULL when he was not counted. */

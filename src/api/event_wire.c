@@ -9,6 +9,7 @@
 #include "domain/channel_type.h"
 #include "domain/unread.h"
 #include "domain/user.h"
+#include "net/hub.h"
 
 #define MEMBERSHIP (PART_CHANNEL | PART_MEMBER | PART_USER)
 
@@ -47,6 +48,9 @@ static const struct event_tale tales[] = {
 	[EVENT_VOTE_CHANGED] = {.watchers = {"poll.vote_changed", PART_VOTE}},
 	[EVENT_VOTE_REMOVED] = {.watchers = {"poll.vote_removed", PART_VOTE}},
 	[EVENT_USER_UPDATED] = {.user = {"user.updated", PART_USER}},
+	[EVENT_POLL_UPDATED] = {.watchers = {"poll.updated", PART_POLL}},
+	[EVENT_POLL_CLOSED] = {.watchers = {"poll.closed", PART_POLL}},
+	[EVENT_POLL_DELETED] = {.watchers = {"poll.deleted", PART_POLL}},
 };
 
 /* A newer program may have written kinds that this one has never heard of. */
@@ -56,6 +60,14 @@ event_tale(enum event_kind kind)
 	static const struct event_tale nothing;
 
 	return kind < 0 || kind >= ARRAY_LEN(tales) ? &nothing : &tales[kind];
+}
+
+int64_t
+event_room(const struct event *ev)
+{
+	bool is_poll = event_tale(ev->kind)->watchers.parts & PART_POLL;
+
+	return is_poll ? HUB_ROOM_OF_POLL(ev->object) : ev->channel;
 }
 
 /* ---- loading --------------------------------------------------------------------------- */
@@ -221,11 +233,38 @@ load_vote(struct req *r, const struct event *ev, struct chat_people *people,
 	return true;
 }
 
+/* The poll as it is; of one that is gone its id is all that is known. */
+static bool
+load_poll(struct req *r, const struct event *ev, struct chat_people *people,
+	struct event_things *t, bool *found, struct err *e)
+{
+	struct str id = jscan_text(r->arena, jscan_member(ev->extra, STR("poll")));
+
+	*found = poll_get(r->db, r->arena, r->ctx->app, id, 0, &t->poll, e);
+	if (!*found && e->code != ERR_NOT_FOUND)
+		return false;
+	if (!*found && ev->kind == EVENT_POLL_DELETED) {
+		t->poll = (struct poll){.no = ev->object,
+			.id = id,
+			.name = STR(""),
+			.description = STR(""),
+			.voting_visibility = STR("public"),
+			.created_at = ev->at,
+			.updated_at = ev->at};
+		*found = true;
+	}
+	if (*found)
+		poll_wire_note(people, &t->poll);
+	return true;
+}
+
 bool
 event_load(struct req *r, const struct event *ev, struct chat_people *people,
 	struct event_things *t, bool *found, struct err *e)
 {
 	*t = (struct event_things){.watchers = -1};
+	if (event_tale(ev->kind)->watchers.parts & PART_POLL)
+		return load_poll(r, ev, people, t, found, e);
 	if (!load_channel(r, ev, t, found, e))
 		return false;
 	if (!*found)
@@ -360,6 +399,10 @@ event_write_parts(struct req *r, const struct event_shape *shape, const struct e
 		write_unread(r, t);
 	if (shape->parts & PART_VOTE)
 		write_vote(r, t, people);
+	if (shape->parts & PART_POLL) {
+		jw_key(&r->w, STR("poll"));
+		poll_wire(r, &t->poll, people);
+	}
 	if (shape->parts & PART_CLEARED)
 		jw_kbool(&r->w, "clear_history",
 			jscan_member(ev->extra, STR("clear_history")).type == JSCAN_TRUE);

@@ -28,6 +28,7 @@ enum event_part {
 	PART_UNREAD = 64,   /* what is unread from where on */
 	PART_CLEARED = 128, /* clear_history */
 	PART_VOTE = 256,    /* poll, poll_vote, message_id */
+	PART_POLL = 512,
 };
 
 struct event_shape {
@@ -43,6 +44,8 @@ struct event_tale {
 	bool absent_is_user;         /* of the members only to the event's user */
 };
 const struct event_tale *event_tale(enum event_kind);
+/* What is watched by those who are told of it as watchers: its channel, or its poll. */
+int64_t event_room(const struct event *);
 
 /* What an event is about. */
 struct event_things {

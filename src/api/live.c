@@ -140,8 +140,8 @@ may_be_heard(struct telling *t, const struct event_tale *tale, const struct even
 	struct audience *out)
 {
 	*out = (struct audience){0};
-	out->watchers = tale->watchers.type != NULL && ev->channel != 0 &&
-			hub_watcher_count(t->live->hub, ev->channel) > 0;
+	out->watchers = tale->watchers.type != NULL && event_room(ev) != 0 &&
+			hub_watcher_count(t->live->hub, event_room(ev)) > 0;
 	out->user = tale->user.type != NULL && is_online(t, ev->uid);
 	if (tale->absent.type == NULL)
 		return out->watchers || out->user;
@@ -211,7 +211,7 @@ post_revoked(struct live *l, int64_t uid, int64_t before)
 	if (before == NO_TIME)
 		return;
 	live_order(l, HUB_REVOKE, uid, 0);
-	l->posts[l->nposts - 1].before_s = auth_revoked_s(before);
+	l->posts[l->nposts - 1].value = auth_revoked_s(before);
 }
 
 /* His connections end because of what he is now, or those by older tokens. */
@@ -236,11 +236,12 @@ post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 
 	live_room(l, PRESENT_MAX + 2 + a->nabsent);
 	if (a->watchers) {
-		things->watchers = hub_watcher_count(l->hub, ev->channel);
+		things->watchers =
+			ev->channel != 0 ? hub_watcher_count(l->hub, ev->channel) : -1;
 		text = event_text(
 			&t->req, &tale->watchers, ev, things, &things->member, people);
 		members.n = tale->watchers.parts & PART_COUNTS ? a->nabsent : 0;
-		live_post_watchers(t, ev->channel, text, &members);
+		live_post_watchers(t, event_room(ev), text, &members);
 		things->watchers = -1;
 	}
 	post_absent(t, tale, ev, things, a, people);

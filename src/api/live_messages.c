@@ -299,6 +299,19 @@ post_member(struct telling *t, struct slice *s, size_t h, struct news *n)
 	post_counted(t, s, h, n, n->absent);
 }
 
+/* Who sees it hears from here on what becomes of its poll. */
+static void
+post_poll(struct telling *t, const struct slice *s, const struct news *n)
+{
+	const struct poll *poll = chat_people_poll(&s->people, n->things.message.poll_id);
+	struct live *l = t->live;
+
+	if (poll == NULL)
+		return;
+	live_order(l, HUB_FOLLOW, 0, n->sent.channel);
+	l->posts[l->nposts - 1].value = HUB_ROOM_OF_POLL(poll->no);
+}
+
 static void
 post_watchers(struct telling *t, struct slice *s, size_t from, size_t to, struct news *n)
 {
@@ -308,6 +321,7 @@ post_watchers(struct telling *t, struct slice *s, size_t from, size_t to, struct
 	if (watchers == 0)
 		return;
 	n->things.watchers = watchers;
+	post_poll(t, s, n);
 	live_post_watchers(t, n->sent.channel,
 		event_text(&t->req, &event_tale(n->sent.kind)->watchers, &n->sent, &n->things,
 			&n->things.member, &s->people),
@@ -349,7 +363,7 @@ post_message(struct telling *t, struct slice *s, size_t i)
 
 	n.things.state.member_count = s->member_counts[s->channel_of[i]];
 	range_of(s, i, &from, &to);
-	live_room(t->live, PRESENT_MAX + 3 * (to - from));
+	live_room(t->live, 1 + PRESENT_MAX + 3 * (to - from));
 	post_watchers(t, s, from, to, &n);
 	for (size_t h = from; h < to; h++)
 		/* The author of a campaign knows what he sent, and is in all of its channels:

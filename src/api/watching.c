@@ -3,6 +3,7 @@
 
 #include "api/req.h"
 #include "base/err.h"
+#include "domain/poll.h"
 #include "net/hub.h"
 
 bool
@@ -40,6 +41,17 @@ watching_begin(struct req *r, const struct watching *w, int64_t viewer, const in
 
 	return !w->watch || (hub && hub_watch(hub, w->connection_id, viewer, channels, n)) ||
 	       no_connection(w, e);
+}
+
+bool
+watching_polls(struct req *r, const struct watching *w, int64_t viewer,
+	const struct poll *polls, size_t n, struct err *e)
+{
+	int64_t *rooms = arena_array(r->arena, n + 1, sizeof(*rooms));
+
+	for (size_t i = 0; i < n; i++)
+		rooms[i] = HUB_ROOM_OF_POLL(polls[i].no);
+	return n == 0 || watching_begin(r, w, viewer, rooms, n, e);
 }
 
 bool

@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 struct err;
+struct poll;
 struct req;
 
 /* {watch, presence} with connection_id in the query or in the body. */
@@ -24,6 +25,9 @@ watching_read(struct req *r, const json_t *body, struct watching *out, struct er
  * the answer, so that nothing falls between.  Fails: NO_CONNECTION. */
 bool watching_begin(struct req *r, const struct watching *, int64_t viewer,
 	const int64_t *channels, size_t n, struct err *e) MUST_USE;
+/* The same for polls of messages that it was told of. */
+bool watching_polls(struct req *r, const struct watching *, int64_t viewer,
+	const struct poll *polls, size_t n, struct err *e) MUST_USE;
 /* Ends it.  Fails: NO_CONNECTION. */
 bool watching_end(struct req *r, const struct watching *, int64_t viewer, int64_t channel,
 	struct err *e) MUST_USE;

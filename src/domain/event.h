@@ -56,6 +56,11 @@ enum event_kind {
 	EVENT_CAMPAIGN_COMPLETED = 21, /* behind its last batch */
 	EVENT_CAMPAIGN_STOPPED = 22,
 	EVENT_TOKENS_REVOKED = 30, /* object: those of all users that were made before then */
+	/* object: number of the poll, uid: who did it, 0: the server, extra: {"poll"}, its id.
+	 */
+	EVENT_POLL_UPDATED = 31,
+	EVENT_POLL_CLOSED = 32,
+	EVENT_POLL_DELETED = 33,
 };
 
 struct event {

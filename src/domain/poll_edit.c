@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/jr.h"
+#include "base/jw.h"
+#include "domain/event.h"
 #include "domain/poll.h"
 #include "domain/poll_impl.h"
 #include "store/db.h"
@@ -334,6 +336,24 @@ check_visibility(
 		       STR_ARG(p->id));
 }
 
+/* The last statement of the transaction. */
+static bool
+tell(struct db *w, const struct change *c, const struct poll *p, enum event_kind kind,
+	int64_t now, struct err *e)
+{
+	struct event ev = {.kind = kind, .at = now, .uid = c->by, .object = p->no};
+	struct buf b;
+	struct jw jw;
+
+	buf_init(&b, c->a, 64);
+	jw_init(&jw, &b);
+	jw_obj(&jw);
+	jw_kstr(&jw, "poll", p->id);
+	jw_end_obj(&jw);
+	ev.extra = buf_view(&b);
+	return event_add(w, &ev, 1, e);
+}
+
 static bool
 update_in(struct db *w, void *arg, struct err *e)
 {
@@ -355,8 +375,12 @@ update_in(struct db *w, void *arg, struct err *e)
 		merge_options(c->a, d, &p, now, dropped, &ndropped);
 	if (!check_visibility(&before, &p, d, e) || !check(&p, e) || !put_poll(w, &p, now, e))
 		return false;
-	return (!c->full && !d->has_options) ||
-	       (drop_options(w, p.no, dropped, ndropped, e) && put_options(w, c->a, &p, e));
+	if ((c->full || d->has_options) &&
+		(!drop_options(w, p.no, dropped, ndropped, e) || !put_options(w, c->a, &p, e)))
+		return false;
+	return tell(w, c, &p,
+		p.is_closed && !before.is_closed ? EVENT_POLL_CLOSED : EVENT_POLL_UPDATED, now,
+		e);
 }
 
 bool
@@ -372,11 +396,12 @@ static bool
 delete_in(struct db *w, void *arg, struct err *e)
 {
 	struct change *c = arg;
+	int64_t now = clock_now_us();
 	struct poll p;
 
 	return load_to_change(w, c->a, c->id, c->by, &p, e) &&
-	       db_exec(w, SQL_POLL_DELETE, ARGS(V_INT(p.no), V_INT(clock_now_us())), NO_BULK,
-		       NULL, e);
+	       db_exec(w, SQL_POLL_DELETE, ARGS(V_INT(p.no), V_INT(now)), NO_BULK, NULL, e) &&
+	       tell(w, c, &p, EVENT_POLL_DELETED, now, e);
 }
 
 bool
@@ -419,7 +444,7 @@ add_option_in(struct db *w, void *arg, struct err *e)
 	p.noptions++;
 	*c->made = added->id;
 	return check_option(added, e) && check(&p, e) && put_poll(w, &p, now, e) &&
-	       put_options(w, c->a, &p, e);
+	       put_options(w, c->a, &p, e) && tell(w, c, &p, EVENT_POLL_UPDATED, now, e);
 }
 
 bool
@@ -446,7 +471,7 @@ change_option_in(struct db *w, void *arg, struct err *e)
 		return fail_no_option(&p, c->option->id, e);
 	*there = merge_option(c->a, c->option, &p, now);
 	return check_option(there, e) && check(&p, e) && put_poll(w, &p, now, e) &&
-	       put_options(w, c->a, &p, e);
+	       put_options(w, c->a, &p, e) && tell(w, c, &p, EVENT_POLL_UPDATED, now, e);
 }
 
 bool
@@ -463,6 +488,7 @@ remove_option_in(struct db *w, void *arg, struct err *e)
 {
 	struct change *c = arg;
 	const struct poll_option *there;
+	int64_t now = clock_now_us();
 	struct poll p;
 
 	if (!load_to_change(w, c->a, c->id, c->by, &p, e))
@@ -470,7 +496,8 @@ remove_option_in(struct db *w, void *arg, struct err *e)
 	there = poll_option_find(&p, c->option_id);
 	if (there == NULL)
 		return fail_no_option(&p, c->option_id, e);
-	return put_poll(w, &p, clock_now_us(), e) && drop_options(w, p.no, &there->no, 1, e);
+	return put_poll(w, &p, now, e) && drop_options(w, p.no, &there->no, 1, e) &&
+	       tell(w, c, &p, EVENT_POLL_UPDATED, now, e);
 }
 
 bool

@@ -57,6 +57,18 @@ deliver_watchers(struct hub *h, const struct hub_post *p)
 		conn_push(w->conn, p->payload);
 }
 
+/* A connection that watches too much loses its oldest watch, which may be this one. */
+static void
+follow(struct hub *h, const struct hub_post *p)
+{
+	struct room *room = intmap_get(&h->list.rooms, p->channel);
+
+	for (struct watch *w = room ? room->first : NULL, *next; w != NULL; w = next) {
+		next = w->next;
+		list_watch(&h->list, w->conn, p->value);
+	}
+}
+
 static void
 doom_older(struct hub_conn *first, int64_t before_s)
 {
@@ -108,10 +120,13 @@ deliver(struct hub *h, const struct hub_post *p)
 		for (; c != NULL; c = c->next)
 			conn_doom(c, HUB_CLOSE_POLICY);
 		break;
+	case HUB_FOLLOW:
+		follow(h, p);
+		break;
 	case HUB_REVOKE:
 		if (p->uid == 0)
-			doom_all_older(h, p->before_s);
-		doom_older(c, p->before_s);
+			doom_all_older(h, p->value);
+		doom_older(c, p->value);
 		break;
 	}
 }

@@ -97,15 +97,16 @@ enum hub_whom {
 	HUB_UNWATCH, /* payload NULL: the connections of ${uid} stop watching ${channel}; uid 0:
 		      * everybody's do */
 	HUB_END, /* payload NULL: the connections of ${uid} are closed, by HUB_CLOSE_POLICY */
-	HUB_REVOKE, /* the same with those whose token was issued before ${before_s}; uid 0:
+	HUB_REVOKE, /* the same with those whose token was issued before second ${value}; uid 0:
 		     * everybody's */
+	HUB_FOLLOW, /* payload NULL: who watches ${channel} watches ${value} from here on */
 };
 
 struct hub_post {
 	enum hub_whom whom;
 	int64_t uid, channel;    /* 0 where ${whom} does not name it */
 	struct payload *payload; /* borrowed: the hub takes references of its own */
-	int64_t before_s;        /* HUB_REVOKE */
+	int64_t value;           /* as ${whom} says */
 };
 
 /* Puts ${n} posts at once (one lock, one wake).  No connection changes what it watches between
@@ -117,6 +118,9 @@ void hub_post(struct hub *, const struct hub_post *posts, size_t n);
 void hub_post_watchers(struct hub *, int64_t channel, struct payload *);
 void hub_post_user(struct hub *, int64_t uid, struct payload *);
 void hub_post_absent(struct hub *, int64_t uid, int64_t channel, struct payload *);
+
+/* What is watched besides channels, as numbers that no channel has. */
+#define HUB_ROOM_OF_POLL(no) (-(no))
 
 /* ---- watching ---------------------------------------------------------------------- */
 

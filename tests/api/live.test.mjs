@@ -327,6 +327,54 @@ describe('several processes', { skip: !ON_PG && 'SQLite has one' }, () => {
 	});
 });
 
+describe('polls', () => {
+	test('changes are told to who watches a channel with a message that carries it', async () => {
+		await make('p1', ['ann', 'bob', 'carl']);
+		await make('p2', ['ann', 'carl']);
+		const { poll } = await js.createPoll({ name: 'Lunch?', options: [{ text: 'yes' }] }, 'ann');
+		const [bob, carl] = [await ear('bob'), await ear('carl')];
+		await watching(bob, 'p1');
+		bob.client.polls.registerSubscriptions();
+		await watching(carl, 'p2');
+		/* One that comes while he watches. */
+		await js.channel('messaging', 'p1').sendMessage({ text: 'Vote', poll_id: poll.id, user_id: 'ann' });
+		await bob.hears('message.new');
+		await js.partialUpdatePoll(poll.id, { set: { name: 'Dinner?' } }, 'ann');
+		const event = await bob.hears('poll.updated');
+		assert.deepEqual([event.poll.id, event.poll.name, event.poll.options.length], [poll.id, 'Dinner?', 1]);
+		assert.equal(bob.client.polls.fromState(poll.id).data.name, 'Dinner?');
+		await js.createPollOption(poll.id, { text: 'no' }, 'ann');
+		assert.deepEqual((await bob.hears('poll.updated')).poll.options.map(({ text }) => text), ['yes', 'no']);
+		/* One that was there when he began to. */
+		const late = await ear('bob');
+		await watching(late, 'p1');
+		await js.closePoll(poll.id, 'ann');
+		for (const who of [bob, late])
+			assert.equal((await who.hears('poll.closed')).poll.is_closed, true);
+		const list = await ear('bob');
+		await list.client.queryChannels({ cid: 'messaging:p1' }, {}, { watch: true });
+		await js.deletePoll(poll.id, 'ann');
+		for (const who of [bob, late, list])
+			assert.equal((await who.hears('poll.deleted')).poll.id, poll.id);
+		assert.ok(!carl.heard.some(({ type }) => type.startsWith('poll.')));
+	});
+	test('of a campaign: one poll, told in all of its channels', async () => {
+		const { poll } = await js.createPoll({ name: 'Which?', options: [{ text: 'a' }] }, 'ann');
+		const ears = [await ear('bob'), await ear('carl')];
+		const run = (n) => send(api, { sender_id: 'ann', user_ids: ['bob', 'carl'], create_channels: true,
+			message_template: { text: `Vote ${n}`, poll_id: poll.id },
+			channel_template: { type: 'messaging', id: 'poll-{{receiver.id}}' } });
+		await run(1);
+		for (const who of ears) {
+			await who.finds('notification.message_new');
+			await watching(who, `poll-${who.id}`);
+		}
+		await js.partialUpdatePoll(poll.id, { set: { description: 'x' } }, 'ann');
+		for (const who of ears)
+			assert.equal((await who.hears('poll.updated')).poll.description, 'x');
+	});
+});
+
 describe('signals', () => {
 	test('typing, told to who watches', async () => {
 		await make('t1', ['ann', 'bob']);
