@@ -17,7 +17,7 @@ static const struct event_tale tales[] = {
 	[EVENT_MESSAGE_NEW] = {.watchers = {"message.new",
 				       PART_MESSAGE | PART_USER | PART_COUNTS},
 		.absent = {"notification.message_new",
-			PART_CHANNEL | PART_MESSAGE | PART_USER | PART_COUNTS}},
+			PART_CHANNEL | PART_MEMBERS | PART_MESSAGE | PART_USER | PART_COUNTS}},
 	[EVENT_MESSAGE_UPDATED] = {.watchers = {"message.updated", PART_MESSAGE | PART_USER}},
 	[EVENT_MESSAGE_DELETED] = {.watchers = {"message.deleted", PART_MESSAGE | PART_USER}},
 	[EVENT_READ] = {.watchers = {"message.read", PART_USER | PART_MARK},
@@ -26,7 +26,8 @@ static const struct event_tale tales[] = {
 	[EVENT_UNREAD] = {.user = {"notification.mark_unread",
 				  PART_CHANNEL | PART_USER | PART_UNREAD | PART_COUNTS}},
 	[EVENT_CHANNEL_CREATED] = {.absent = {"notification.added_to_channel",
-					   PART_CHANNEL | PART_MEMBER | PART_COUNTS}},
+					   PART_CHANNEL | PART_MEMBERS | PART_MEMBER |
+						   PART_COUNTS}},
 	[EVENT_CHANNEL_UPDATED] = {.watchers = {"channel.updated", PART_CHANNEL | PART_USER}},
 	[EVENT_CHANNEL_DELETED] = {.watchers = {"channel.deleted", PART_CHANNEL | PART_USER},
 		.absent = {"notification.channel_deleted", PART_CHANNEL}},
@@ -38,7 +39,7 @@ static const struct event_tale tales[] = {
 	[EVENT_CHANNEL_VISIBLE] = {.user = {"channel.visible", PART_CHANNEL | PART_USER}},
 	[EVENT_MEMBER_ADDED] = {.watchers = {"member.added", MEMBERSHIP},
 		.absent = {"notification.added_to_channel",
-			PART_CHANNEL | PART_MEMBER | PART_COUNTS},
+			PART_CHANNEL | PART_MEMBERS | PART_MEMBER | PART_COUNTS},
 		.absent_is_user = true},
 	[EVENT_MEMBER_UPDATED] = {.watchers = {"member.updated", MEMBERSHIP}},
 	[EVENT_MEMBER_REMOVED] = {.watchers = {"member.removed", MEMBERSHIP},
@@ -279,6 +280,10 @@ event_load(struct req *r, const struct event *ev, struct chat_people *people,
 		return false;
 	chat_people_add(people, ev->uid);
 	chat_people_add(people, t->state.channel.creator);
+	if (event_tale(ev->kind)->absent.parts & PART_MEMBERS)
+		for (size_t i = 0; i < MIN_OF(t->state.nmembers, (size_t)EVENT_MEMBERS_MAX);
+			i++)
+			chat_people_add(people, t->state.members[i].uid);
 	if (t->message.key != 0)
 		chat_note_message(people, &t->message);
 	return arena_check(r->arena, e);
@@ -346,6 +351,22 @@ write_member(struct req *r, const struct event *ev, const struct event_things *t
 }
 
 static void
+write_channel(struct req *r, const struct event_shape *shape, const struct event_things *t,
+	const struct chat_people *people)
+{
+	struct chat_state few;
+
+	jw_key(&r->w, STR("channel"));
+	if (!(shape->parts & PART_MEMBERS)) {
+		chat_write_channel(r, &t->state, people);
+		return;
+	}
+	few = t->state;
+	few.nmembers = MIN_OF(few.nmembers, (size_t)EVENT_MEMBERS_MAX);
+	chat_write_channel_full(r, &few, people);
+}
+
+static void
 write_unread(struct req *r, const struct event_things *t)
 {
 	if (t->message.key != 0)
@@ -389,10 +410,8 @@ event_write_parts(struct req *r, const struct event_shape *shape, const struct e
 		write_user(r, ev, t, people);
 	if (shape->parts & PART_MEMBER)
 		write_member(r, ev, t, member, people);
-	if (shape->parts & PART_CHANNEL && t->state.channel.no != 0) {
-		jw_key(&r->w, STR("channel"));
-		chat_write_channel(r, &t->state, people);
-	}
+	if (shape->parts & PART_CHANNEL && t->state.channel.no != 0)
+		write_channel(r, shape, t, people);
 	if (shape->parts & PART_MARK && t->message.key != 0)
 		jw_kstr(&r->w, "last_read_message_id", t->message.id);
 	if (shape->parts & PART_UNREAD)

@@ -29,7 +29,10 @@ enum event_part {
 	PART_CLEARED = 128, /* clear_history */
 	PART_VOTE = 256,    /* poll, poll_vote, message_id */
 	PART_POLL = 512,
+	PART_MEMBERS = 1024, /* channel.members, the first EVENT_MEMBERS_MAX of them */
 };
+
+#define EVENT_MEMBERS_MAX 30
 
 struct event_shape {
 	const char *type; /* NULL: it is not told to them */

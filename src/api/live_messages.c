@@ -29,6 +29,11 @@ struct slice {
 	int64_t *member_counts;
 	size_t nchannels;
 	size_t *channel_of; /* each message's */
+	/* Who is in them, in order; of each channel the first are shown. */
+	struct channel_pair *pairs;
+	size_t npairs;
+	struct member **shown;
+	size_t *nshown;
 	/* Who may be told of messages in which channel, in order. */
 	struct channel_pair *hears;
 	int64_t *uids;          /* beside them */
@@ -146,9 +151,11 @@ cmp_pairs(const void *a, const void *b)
 
 /* Members who are connected, of channels with messages to whoever is there. */
 static void
-hear_members(struct telling *t, struct slice *s, const struct channel_pair *pairs, size_t n)
+hear_members(struct telling *t, struct slice *s)
 {
+	const struct channel_pair *pairs = s->pairs;
 	struct arena *a = t->req.arena;
+	size_t n = s->npairs;
 	int64_t *uids = arena_array(a, n + 1, sizeof(*uids));
 	int64_t *online = arena_array(a, n + 1, sizeof(*online));
 	bool *is_open = arena_zalloc(a, s->nchannels + 1);
@@ -185,15 +192,14 @@ static bool
 find_hears(struct telling *t, struct slice *s, struct err *e)
 {
 	struct req *r = &t->req;
-	struct channel_pair *pairs;
-	size_t npairs;
 
-	if (!channel_pairs(r->db, r->arena, s->channels, s->nchannels, &pairs, &npairs, e))
+	if (!channel_pairs(
+		    r->db, r->arena, s->channels, s->nchannels, &s->pairs, &s->npairs, e))
 		return false;
-	for (size_t i = 0; i < npairs; i++)
-		s->member_counts[pairs[i].channel]++;
-	s->hears = arena_array(r->arena, npairs + s->of.n + 1, sizeof(*s->hears));
-	hear_members(t, s, pairs, npairs);
+	for (size_t i = 0; i < s->npairs; i++)
+		s->member_counts[s->pairs[i].channel]++;
+	s->hears = arena_array(r->arena, s->npairs + s->of.n + 1, sizeof(*s->hears));
+	hear_members(t, s);
 	for (size_t i = 0; i < s->of.n; i++)
 		if (heard_of(s, i)->receiver != 0)
 			s->hears[s->nhears++] = (struct channel_pair){
@@ -202,22 +208,65 @@ find_hears(struct telling *t, struct slice *s, struct err *e)
 	return true;
 }
 
+/* Which members are shown: their places in ${members}; returns how many. */
+static size_t
+choose_shown(struct telling *t, struct slice *s, struct member *members, int64_t *uids,
+	struct channel *theirs)
+{
+	struct arena *a = t->req.arena;
+	size_t n = 0;
+
+	s->shown = arena_zalloc(a, (s->nchannels + 1) * sizeof(struct member *));
+	s->nshown = arena_zalloc(a, (s->nchannels + 1) * sizeof(*s->nshown));
+	for (size_t i = 0; i < s->npairs; i++) {
+		size_t c = s->pairs[i].channel;
+
+		if (s->nshown[c] == EVENT_MEMBERS_MAX)
+			continue;
+		if (s->nshown[c]++ == 0)
+			s->shown[c] = &members[n];
+		theirs[n] = s->channels[c];
+		uids[n++] = s->pairs[i].uid;
+	}
+	return n;
+}
+
+/* Who has left meanwhile is not shown. */
+static void
+drop_strangers(struct slice *s)
+{
+	for (size_t c = 0; c < s->nchannels; c++) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < s->nshown[c]; i++)
+			if (s->shown[c][i].uid != 0)
+				s->shown[c][kept++] = s->shown[c][i];
+		s->nshown[c] = kept;
+	}
+}
+
+/* Who is shown and who may be told, together. */
 static bool
-load_hears(struct telling *t, struct slice *s, struct err *e)
+load_members(struct telling *t, struct slice *s, struct err *e)
 {
 	struct req *r = &t->req;
-	struct channel *theirs = arena_array(r->arena, s->nhears + 1, sizeof(*theirs));
+	size_t max = MIN_OF(s->npairs, s->nchannels * EVENT_MEMBERS_MAX) + s->nhears + 1, n;
+	struct channel *theirs = arena_array(r->arena, max, sizeof(*theirs));
+	struct member *members = arena_zalloc(r->arena, max * sizeof(*members));
+	int64_t *uids = arena_array(r->arena, max, sizeof(*uids));
 
-	s->uids = arena_array(r->arena, s->nhears + 1, sizeof(*s->uids));
-	s->members = arena_zalloc(r->arena, (s->nhears + 1) * sizeof(*s->members));
+	n = choose_shown(t, s, members, uids, theirs);
+	s->uids = uids + n;
+	s->members = members + n;
 	s->unread = arena_array(r->arena, s->nhears + 1, sizeof(*s->unread));
 	for (size_t i = 0; i < s->nhears; i++) {
-		theirs[i] = s->channels[s->hears[i].channel];
+		theirs[n + i] = s->channels[s->hears[i].channel];
 		s->uids[i] = s->hears[i].uid;
 	}
-	return channel_members_paired(
-		       r->db, r->arena, theirs, s->uids, s->nhears, s->members, e) &&
-	       unread_of_users(r->db, r->arena, s->uids, s->nhears, s->unread, e);
+	if (!channel_members_paired(r->db, r->arena, theirs, uids, n + s->nhears, members, e))
+		return false;
+	drop_strangers(s);
+	return unread_of_users(r->db, r->arena, s->uids, s->nhears, s->unread, e);
 }
 
 static bool
@@ -232,6 +281,9 @@ load_people(struct telling *t, struct slice *s, struct err *e)
 	}
 	for (size_t i = 0; i < s->nhears; i++)
 		chat_people_add(p, s->hears[i].uid);
+	for (size_t i = 0; i < s->nchannels; i++)
+		for (size_t k = 0; k < s->nshown[i]; k++)
+			chat_people_add(p, s->shown[i][k].uid);
 	if (!chat_people_load(p, &t->req, e))
 		return false;
 	chat_people_keep(p, &t->req);
@@ -362,6 +414,8 @@ post_message(struct telling *t, struct slice *s, size_t i)
 	size_t from, to;
 
 	n.things.state.member_count = s->member_counts[s->channel_of[i]];
+	n.things.state.members = s->shown[s->channel_of[i]];
+	n.things.state.nmembers = s->nshown[s->channel_of[i]];
 	range_of(s, i, &from, &to);
 	live_room(t->live, 1 + PRESENT_MAX + 3 * (to - from));
 	post_watchers(t, s, from, to, &n);
@@ -382,7 +436,7 @@ tell_slice(struct telling *t, size_t first, struct err *e)
 	if (!load_messages(t, &s, n, e))
 		return false;
 	list_channels(t, &s);
-	if (!find_hears(t, &s, e) || !load_hears(t, &s, e) || !load_people(t, &s, e))
+	if (!find_hears(t, &s, e) || !load_members(t, &s, e) || !load_people(t, &s, e))
 		return false;
 	for (size_t i = 0; i < s.of.n; i++)
 		post_message(t, &s, i);

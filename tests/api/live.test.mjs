@@ -49,6 +49,7 @@ describe('messages', () => {
 		const note = await carl.hears('notification.message_new');
 		assert.equal(note.channel.cid, 'messaging:m1');
 		assert.equal(note.message.id, message.id);
+		assert.deepEqual(note.channel.members.map(({ user }) => user.id).sort(), ['ann', 'bob', 'carl']);
 		assert.deepEqual([note.total_unread_count, note.unread_count, note.unread_channels], [1, 1, 1]);
 		assert.equal(carl.client.configs['messaging:m1'].name, 'messaging');
 		/* What each client makes of a change. */

@@ -456,6 +456,9 @@ campaigns_reach_who_is_there(void **state)
 		assert_string_equal(at(event, "user.id"), "ann");
 		assert_int_equal(number(event, "total_unread_count"), 1);
 		assert_int_equal(number(event, "channel_member_count"), 2);
+		assert_int_equal(json_array_size(json_object_get(
+					 json_object_get(event, "channel"), "members")),
+			2);
 	}
 	hears(&fay, "notification.added_to_channel");
 	hears(&fay, "notification.message_new"); /* of the last batch */
