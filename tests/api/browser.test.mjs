@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { userToken } from './lib/clients.mjs';
 import { getCampaign, ids, makeUsers, send, startServer } from './lib/fixtures.mjs';
+import { STAYING } from './lib/server.mjs';
 import { seconds, until } from './lib/wait.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -53,7 +54,7 @@ describe('in a browser', { skip: lacking }, () => {
 		await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve));
 		const origin = `http://127.0.0.1:${pages.address().port}`;
 		({ server, api, js } = await startServer([{ id: 'news', name: 'The News' }],
-			{ env: { FANFARE_ORIGINS: origin } }));
+			{ env: { FANFARE_LISTEN: STAYING, FANFARE_ORIGINS: origin } }));
 		await makeUsers(api, people);
 		browser = await playwright.chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 		tab = await browser.newPage({ viewport: { width: 720, height: 480 } });
@@ -103,7 +104,6 @@ describe('in a browser', { skip: lacking }, () => {
 		assert.ok(fs.statSync(PICTURE).size > 5000);
 	});
 	test('a server that comes back finds it again', async () => {
-		server.env.FANFARE_LISTEN = `127.0.0.1:${server.port}`;
 		await server.restart('kill');
 		await js.channel('messaging', `${people[7]}-news`).sendMessage({ text: 'Meanwhile', user_id: 'news' });
 		await campaign('Third');

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { checkStats, ended, getCampaign, ids, inParallel, makeCampaign, makeUsers, startCampaign,
 	startServer } from './lib/fixtures.mjs';
 import { Ear } from './lib/live.mjs';
+import { STAYING } from './lib/server.mjs';
 import { seconds, until } from './lib/wait.mjs';
 
 const AUDIENCE = 20000;
@@ -21,7 +22,7 @@ const definition = (text) => ({ sender_id: 'news', segment_ids: ['crowd'], creat
 
 before(async () => {
 	/* Small batches: a campaign that lasts long enough to be interrupted. */
-	({ server, api } = await startServer(['news'], { env: { FANFARE_BATCH_SIZE: 100, FANFARE_LEASE_MS: 3000,
+	({ server, api } = await startServer(['news'], { env: { FANFARE_LISTEN: STAYING, FANFARE_BATCH_SIZE: 100, FANFARE_LEASE_MS: 3000,
 		FANFARE_RATE_LIMIT: 1000000, FANFARE_RATE_LIMIT_USER: 0 } }));
 	await makeUsers(api, everybody);
 	await api.post('/segments', { id: 'crowd', type: 'user', filter: { id: { $gte: 'crowd' } } });
@@ -74,7 +75,6 @@ describe('a crowd', () => {
 		}, { every: 1 });
 		checkStats(before);
 		await server.kill();
-		server.env.FANFARE_LISTEN = `127.0.0.1:${server.port}`;
 		await server.start();
 		await ended(api, second);
 		await until('everybody is back', () =>

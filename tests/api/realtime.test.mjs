@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { assertError, assertOk, call, jwt, serverToken, userToken } from './lib/clients.mjs';
 import { makeUsers, send, startServer } from './lib/fixtures.mjs';
-import { Server } from './lib/server.mjs';
+import { STAYING, Server } from './lib/server.mjs';
 import { CLOSE, Socket, TEXT, connectClient, connectPath, stockClient } from './lib/socket.mjs';
 import { seconds, until } from './lib/wait.mjs';
 
@@ -380,7 +380,7 @@ describe('watching', () => {
 describe('a server that goes', () => {
 	test('says so, and the stock client comes back by itself', async () => {
 		const { server: other } = await startServer(['ann', 'bob'],
-			{ env: { FANFARE_LISTEN: `127.0.0.1:${20000 + process.pid % 20000}` } });
+			{ env: { FANFARE_LISTEN: STAYING } });
 		try {
 			const client = await connectClient(other, 'ann');
 			const channel = client.channel('messaging', 'r1', { members: ['ann', 'bob'] });

@@ -28,6 +28,9 @@ process.on('exit', () => {
  * there instead of a SQLite file: a copy of FANFARE_TEST_PG_TEMPLATE, if that is given. */
 const PG = process.env.FANFARE_TEST_PG;
 export const ON_PG = Boolean(PG);
+/* For a server that comes back where it was: a port below those that the kernel gives to whoever
+ * connects, or a client of another test may have it meanwhile. */
+export const STAYING = `127.0.0.1:${10000 + process.pid % 20000}`;
 let databases = 0;
 
 function psql(sql) {
