@@ -151,8 +151,10 @@ read_wanted(struct req *r, const json_t *body, struct wanted *w, struct err *e)
 {
 	json_t *data = NULL;
 
-	*w = (struct wanted){0};
+	*w = (struct wanted){.edit.cooldown = -1};
 	if (!jr_obj(body, "data", OPTIONAL, &data, e) ||
+		!jr_int(body, "cooldown", OPTIONAL, 0, CHANNEL_MAX_COOLDOWN, &w->edit.cooldown,
+			e) ||
 		!jr_obj(body, "message", OPTIONAL, &w->message, e))
 		return false;
 	if (!read_data(r, data, &w->edit, e))
@@ -242,7 +244,8 @@ may_update(struct req *r, const struct channel *c, const struct wanted *w, int64
 	const struct membership_edit *ed = &w->edit.members;
 	bool leaves = ed->nremove == 1 && ed->remove[0] == viewer;
 	bool others = ed->nadd + ed->nroles > 0 || (ed->nremove > 0 && !leaves);
-	bool data = w->edit.has_data || w->edit.nadd_tags + w->edit.nremove_tags > 0;
+	bool data = w->edit.has_data || w->edit.cooldown >= 0 ||
+		    w->edit.nadd_tags + w->edit.nremove_tags > 0;
 
 	if ((leaves || w->accepts || w->rejects || w->message == NULL) && !others && !data)
 		return true;

@@ -17,7 +17,7 @@
 static const char *const channel_keys[] = {"id", "type", "cid", "created_at", "updated_at",
 	"deleted_at", "created_by", "last_message_at", "frozen", "disabled", "member_count",
 	"team", "hidden", "muted", "truncated_at", "own_capabilities", "config", "blocked",
-	"members", "message_count", "filter_tags", "custom"};
+	"members", "cooldown", "message_count", "filter_tags", "custom"};
 
 static const char *const member_keys[] = {"user_id", "user", "role", "channel_role",
 	"created_at", "updated_at", "banned", "shadow_banned", "notifications_muted", "status",
@@ -379,6 +379,7 @@ write_capabilities(struct req *r, const struct chat_state *s)
 		{"send-poll", open && polls},
 		{"send-reply", open && channel_type_flag(s->type, "replies")},
 		{"send-custom-events", channel_type_flag(s->type, "custom_events")},
+		{"skip-slow-mode", chat_is_moderator(&s->me, c)},
 		{"typing-events", channel_type_flag(s->type, "typing_events")},
 		{"update-own-message", open},
 		{"update-channel", chat_is_moderator(&s->me, c)},
@@ -419,6 +420,8 @@ write_channel_members(
 	if (channel_type_flag(s->type, "count_messages"))
 		jw_ki64(&r->w, "message_count", s->message_count);
 	write_opt(r, "team", c->team);
+	if (c->cooldown > 0)
+		jw_ki64(&r->w, "cooldown", c->cooldown);
 	if (c->filter_tags.p != NULL)
 		jw_kraw(&r->w, "filter_tags", c->filter_tags);
 	if (r->user_id.p != NULL)

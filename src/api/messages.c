@@ -193,6 +193,22 @@ may_send(struct req *r, const struct channel *c, int64_t author, struct err *e)
 	return true;
 }
 
+/* Slow mode is for those who do not moderate. */
+static bool
+read_cooldown(struct req *r, const struct channel *c, struct message_draft *d, struct err *e)
+{
+	struct member m = {.uid = d->author};
+	bool found;
+
+	if (c->cooldown == 0 || r->user_id.p == NULL)
+		return true;
+	if (!channel_member(r->db, r->arena, c, d->author, &m, &found, e))
+		return false;
+	if (!chat_is_moderator(&m, c))
+		d->cooldown = c->cooldown;
+	return true;
+}
+
 static bool
 answer_message(struct req *r, const struct message *m, const struct channel *c, int64_t viewer,
 	bool with_channel, struct err *e)
@@ -227,6 +243,7 @@ send(struct req *r, struct err *e)
 		!messages_read(r, body, obj, false, &draft, e) ||
 		!channel_get(r->db, r->arena, r->param[0], r->param[1], &channel, e) ||
 		!may_send(r, &channel, draft.author, e) ||
+		!read_cooldown(r, &channel, &draft, e) ||
 		!before_send_ask(r, &channel, &draft, &refused, &sent, e))
 		return false;
 	if (!refused && !message_send(r->db, r->arena, r->ctx->app, &channel, &draft, &sent, e))

@@ -22,6 +22,7 @@
 	X(BEFORE_ISSUED, 401, 42) /* iat in the future */                                   \
 	X(SIGNATURE, 401, 43)     /* signature does not match */                            \
 	X(DENIED, 403, 17)        /* user token on a server endpoint */                     \
+	X(COOL_DOWN, 403, 60)     /* slow mode: he may send again a little later */         \
 	X(TIMEOUT, 408, 23)       /* the query took longer than a request may */            \
 	X(NO_CONNECTION, 400, 46) /* no such connection to watch with */                    \
 	X(TOO_LARGE, 413, 22)     /* body above the route's limit */                        \

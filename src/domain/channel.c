@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/jscan.h"
+#include "base/jw.h"
 #include "domain/channel_origin.h"
 #include "domain/channel_place.h"
 #include "domain/channel_type.h"
@@ -23,6 +24,17 @@ tags_of(struct arena *a, struct str extra)
 	if (extra.p != NULL)
 		v = jscan_member(extra, STR("filter_tags"));
 	return v.type == JSCAN_ARRAY ? arena_dup(a, v.raw) : STR_NONE;
+}
+
+static int64_t
+cooldown_of(struct str extra)
+{
+	struct jscan_value v = {JSCAN_NONE, STR_NONE};
+	int64_t s;
+
+	if (extra.p != NULL)
+		v = jscan_member(extra, STR("cooldown"));
+	return v.type == JSCAN_NUMBER && str_to_i64(v.raw, &s) ? s : 0;
 }
 
 static void
@@ -44,6 +56,7 @@ channel_from_row(struct rows *r, struct arena *a, struct channel *out)
 	out->deleted_at = row_time(r, 10);
 	out->truncated_at = row_time(r, 20);
 	out->filter_tags = tags_of(a, row_str(r, 21));
+	out->cooldown = cooldown_of(row_str(r, 21));
 	if (out->cid.p == NULL) {
 		f.prefix = arena_dup(a, row_str(r, 13));
 		f.suffix = arena_dup(a, row_str(r, 14));
@@ -336,11 +349,22 @@ channel_message_count(struct db *db, const struct channel *c, int64_t *out, stru
 }
 
 struct str
-channel_extra(struct arena *a, struct str tags)
+channel_extra(struct arena *a, struct str tags, int64_t cooldown)
 {
-	if (tags.p == NULL)
+	struct buf b;
+	struct jw w;
+
+	if (tags.p == NULL && cooldown == 0)
 		return STR_NONE;
-	return arena_printf(a, "{\"filter_tags\":%.*s}", STR_ARG(tags));
+	buf_init(&b, a, tags.n + 64);
+	jw_init(&w, &b);
+	jw_obj(&w);
+	if (tags.p != NULL)
+		jw_kraw(&w, "filter_tags", tags);
+	if (cooldown != 0)
+		jw_ki64(&w, "cooldown", cooldown);
+	jw_end_obj(&w);
+	return buf_view(&b);
 }
 
 bool
@@ -381,7 +405,7 @@ create_at(struct db *w, struct arena *a, const struct channel_spec *s,
 		       ARGS(V_INT(*no), V_INT(s->created_at), V_TEXT(cid), V_INT(s->creator),
 			       V_TEXT(s->team), V_TEXT(s->custom),
 			       s->frozen ? V_INT(1) : V_NULL, s->disabled ? V_INT(1) : V_NULL,
-			       V_TEXT(channel_extra(a, s->filter_tags))),
+			       V_TEXT(channel_extra(a, s->filter_tags, 0))),
 		       NO_BULK, NULL, e) &&
 	       insert_members(w, a, *no, s, e);
 }
@@ -429,7 +453,7 @@ revive(struct db *w, struct goc *g, struct err *e)
 		       ARGS(V_INT(old->no), V_INT(at), V_INT(s->creator), V_TEXT(s->team),
 			       V_TEXT(s->custom), s->frozen ? V_INT(1) : V_NULL,
 			       s->disabled ? V_INT(1) : V_NULL,
-			       V_TEXT(channel_extra(g->arena, s->filter_tags)), V_INT(at)),
+			       V_TEXT(channel_extra(g->arena, s->filter_tags, 0)), V_INT(at)),
 		       NO_BULK, NULL, e) &&
 	       insert_members(w, g->arena, old->no, s, e);
 }

@@ -48,6 +48,7 @@ struct channel {
 	int64_t deleted_at;     /* NO_TIME: alive */
 	int64_t truncated_at;   /* messages up to then are cut off; NO_TIME: never */
 	struct str filter_tags; /* JSON array, or p == NULL */
+	int64_t cooldown;       /* slow mode: seconds between messages of a member; 0: off */
 	/* Of the origin; unset when origin is 0. */
 	int64_t sender;
 	bool sender_is_member;
@@ -149,8 +150,9 @@ struct channel_spec {
  * engine/batch_write.c, thousands at a time.  Fails: STORE. */
 bool channel_create(struct db *w, struct arena *, const struct channel_spec *, int64_t *no,
 	struct err *e) MUST_USE;
-/* The column extra of a channel with these tags. */
-struct str channel_extra(struct arena *, struct str filter_tags);
+#define CHANNEL_MAX_COOLDOWN 120
+/* The column extra of a channel with these tags and this slow mode. */
+struct str channel_extra(struct arena *, struct str filter_tags, int64_t cooldown);
 /* Finds or creates in one transaction; *made tells which.  A deleted channel begins anew:
  * empty, as ${spec} says.  Fails: STORE. */
 bool channel_get_or_create(struct db *, struct arena *, const struct channel_spec *,

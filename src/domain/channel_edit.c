@@ -18,12 +18,13 @@
 #define MAX_TAG  255
 
 /* Fields of a channel that a patch handles by themselves, and those it must not touch. */
-static const char *const own_names[] = {"frozen", "disabled", "team", "filter_tags"};
-static const char *const reserved_names[] = {"frozen", "disabled", "team", "filter_tags", "id",
-	"type", "cid", "members", "created_by", "created_by_id", "created_at", "updated_at",
-	"deleted_at", "last_message_at", "member_count", "message_count", "own_capabilities",
-	"config", "config_overrides", "hidden", "muted", "blocked", "truncated_at",
-	"truncated_by", "cooldown", "invites", "auto_translation_enabled",
+static const char *const own_names[] = {
+	"frozen", "disabled", "team", "filter_tags", "cooldown"};
+static const char *const reserved_names[] = {"frozen", "disabled", "team", "filter_tags",
+	"cooldown", "id", "type", "cid", "members", "created_by", "created_by_id", "created_at",
+	"updated_at", "deleted_at", "last_message_at", "member_count", "message_count",
+	"own_capabilities", "config", "config_overrides", "hidden", "muted", "blocked",
+	"truncated_at", "truncated_by", "invites", "auto_translation_enabled",
 	"auto_translation_language"};
 
 /* The channel as it is now; its custom data is what was stored of its own. */
@@ -51,7 +52,8 @@ store(struct db *w, struct arena *a, struct channel *c, struct err *e)
 	return db_exec(w, SQL_CHANNEL_REPLACE,
 		ARGS(V_INT(c->no), V_TEXT(team), V_TEXT(c->custom),
 			c->frozen ? V_INT(1) : V_NULL, c->disabled ? V_INT(1) : V_NULL,
-			V_TEXT(channel_extra(a, c->filter_tags)), V_INT(c->updated_at)),
+			V_TEXT(channel_extra(a, c->filter_tags, c->cooldown)),
+			V_INT(c->updated_at)),
 		NO_BULK, NULL, e);
 }
 
@@ -140,7 +142,7 @@ changes_channel(const struct channel_edit *ed)
 {
 	const struct membership_edit *m = &ed->members;
 
-	return ed->has_data || ed->nadd_tags + ed->nremove_tags > 0 ||
+	return ed->has_data || ed->cooldown >= 0 || ed->nadd_tags + ed->nremove_tags > 0 ||
 	       (m->nadd + m->nremove + m->nroles == 0 && m->accept == 0 && m->reject == 0);
 }
 
@@ -163,6 +165,8 @@ update_in(struct db *w, void *arg, struct err *e)
 		c->frozen = ed->frozen > 0;
 	if (ed->disabled >= 0)
 		c->disabled = ed->disabled > 0;
+	if (ed->cooldown >= 0)
+		c->cooldown = ed->cooldown;
 	/* What tells of it comes last (domain/event.h). */
 	return store(w, u->arena, c, e) && membership_change(w, u->arena, c, &ed->members, e) &&
 	       (!changes_channel(ed) || tell(w, EVENT_CHANNEL_UPDATED, c, ed->by, e));
@@ -205,6 +209,12 @@ patch_fields(struct arena *a, const struct patch *p, struct channel *c, struct e
 			return fail_in(e, "set");
 		if (c->team.n == 0)
 			c->team = STR_NONE;
+	}
+	if (patch_touches(p, "cooldown", &value)) {
+		c->cooldown = 0;
+		if (!jr_int(p->set, "cooldown", OPTIONAL, 0, CHANNEL_MAX_COOLDOWN, &c->cooldown,
+			    e))
+			return fail_in(e, "set");
 	}
 	if (!patch_touches(p, "filter_tags", &value))
 		return true;

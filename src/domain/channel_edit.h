@@ -30,6 +30,7 @@ struct channel_edit {
 	bool has_team;
 	struct str team;         /* p == NULL: none */
 	int8_t frozen, disabled; /* −1: as before */
+	int64_t cooldown;        /* the same */
 	const struct str *add_tags, *remove_tags;
 	size_t nadd_tags, nremove_tags;
 	int64_t by; /* uid, to be told; 0: nobody knows.  The same below */
@@ -39,7 +40,7 @@ struct channel_edit {
  * INPUT, NOT_FOUND (deleted meanwhile), STORE. */
 bool channel_update(struct db *, struct arena *, const struct channel *,
 	const struct channel_edit *, struct channel *out, struct err *e) MUST_USE;
-/* frozen, disabled, team, filter_tags and custom data by path. */
+/* frozen, disabled, team, filter_tags, cooldown and custom data by path. */
 bool channel_patch(struct db *, struct arena *, const struct channel *, const struct patch *,
 	int64_t by, struct channel *out, struct err *e) MUST_USE;
 

@@ -462,6 +462,28 @@ check_channel(struct db *w, const struct channel *c, struct err *e)
 	       fail(e, ERR_NOT_FOUND, "channel with cid %.*s doesn't exist", STR_ARG(c->cid));
 }
 
+/* In the transaction: two messages at once do not slip through together. */
+static bool
+check_cooldown(struct db *w, const struct sending *s, int64_t now, struct err *e)
+{
+	const struct message_draft *d = s->draft;
+	int64_t span = d->cooldown * INT64_C(1000000), last;
+	bool found;
+
+	if (span == 0)
+		return true;
+	if (!db_get_int(w, SQL_MESSAGE_LAST_OF,
+		    ARGS(V_INT(s->channel->no), V_INT(now - span), V_INT(d->author)), &last,
+		    &found, e))
+		return false;
+	return !found ||
+	       fail(e, ERR_COOL_DOWN,
+		       "channel %.*s is in slow mode: one message in %lld s, the next "
+		       "in %lld s",
+		       STR_ARG(s->channel->cid), (long long)d->cooldown,
+		       (long long)((last + span - now) / 1000000 + 1));
+}
+
 static bool
 check_poll(struct db *w, const struct message_draft *d, struct err *e)
 {
@@ -481,7 +503,7 @@ send(struct db *w, void *arg, struct err *e)
 	int64_t key, other, now = MAX_OF(clock_now_us(), c->truncated_at + 1);
 	bool taken = false, found;
 
-	if (!check_channel(w, c, e))
+	if (!check_channel(w, c, e) || !check_cooldown(w, s, now, e))
 		return false;
 	if (d->id.p != NULL &&
 		!db_get_int(w, SQL_MESSAGE_ID_TAKEN, ARGS(V_TEXT(d->id)), &other, &taken, e))

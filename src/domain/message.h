@@ -100,6 +100,7 @@ struct message_draft {
 	struct str parent_id, poll_id;
 	bool own_polls_only; /* the poll must be one that the author created */
 	bool silent, skip_push;
+	int64_t cooldown; /* seconds since the author's last message there; 0: whenever */
 	bool keep_hidden; /* does not un-hide the channel for its members */
 	const int64_t *mentioned;
 	size_t nmentioned;
@@ -111,7 +112,7 @@ bool message_check(struct db *, struct arena *, const struct app *, const struct
 	const struct message_draft *, struct err *e) MUST_USE;
 /* Sends in a transaction of its own and un-hides the channel for the other members.
  * Fails: INPUT (id taken or of the server's form, sizes), TOO_LONG, NOT_FOUND and DENIED (the
- * poll), STORE. */
+ * poll), COOL_DOWN, STORE. */
 bool message_send(struct db *, struct arena *, const struct app *, const struct channel *,
 	const struct message_draft *, struct message *out, struct err *e) MUST_USE;
 

@@ -256,3 +256,54 @@ describe('pages', () => {
 			assertError(await api.get('/channels/messaging/pages', query), 400, 4, /m\w+_/);
 	});
 });
+
+describe('slow mode', () => {
+	const path = '/channels/messaging/slow';
+	const send = (id, text) => as(id, 'POST', `${path}/message`, { message: { text } });
+
+	before(() => js.channel('messaging', 'slow', { members: ['ann', 'bob', 'carl'], created_by_id: 'ann' }).create());
+
+	test('one message of a member in so many seconds: code 60', async () => {
+		const { channel } = await js.channel('messaging', 'slow').enableSlowMode(60);
+		assert.equal(channel.cooldown, 60);
+		assertOk(await send('bob', 'one'), 201);
+		assertError(await send('bob', 'two'), 403, 60, /slow mode/);
+		/* For each by himself; not for who moderates, nor for the back end. */
+		assertOk(await send('carl', 'one'), 201);
+		for (const text of ['one', 'two'])
+			assertOk(await send('ann', text), 201);
+		for (const text of ['three', 'four'])
+			await js.channel('messaging', 'slow').sendMessage({ text, user_id: 'bob' });
+		const mine = assertOk(await as('bob', 'POST', `${path}/query`, { state: true }), 201).channel;
+		assert.deepEqual([mine.cooldown, mine.own_capabilities.includes('skip-slow-mode')], [60, false]);
+		assert.ok(assertOk(await as('ann', 'POST', `${path}/query`, { state: true }), 201).channel
+			.own_capabilities.includes('skip-slow-mode'));
+	});
+	test('two at once do not slip through', async () => {
+		await makeUsers(api, ['hasty']);
+		await js.channel('messaging', 'slow').addMembers(['hasty']);
+		const answers = await Promise.all(['a', 'b', 'c', 'd'].map((text) => send('hasty', text)));
+		assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 403, 403, 403]);
+	});
+	test('it ends, and stays through other changes', async () => {
+		const slow = js.channel('messaging', 'slow');
+		await slow.update({ name: 'Slow' });
+		assertError(await send('bob', 'no'), 403, 60);
+		await slow.updatePartial({ set: { name: 'Still' } });
+		assertError(await send('bob', 'no'), 403, 60);
+		const { channel } = await slow.disableSlowMode();
+		assert.equal(channel.cooldown, undefined);
+		for (const text of ['one', 'two'])
+			assertOk(await send('bob', text), 201);
+		assert.equal((await slow.updatePartial({ set: { cooldown: 5 } })).channel.cooldown, 5);
+		assert.equal((await slow.updatePartial({ unset: ['cooldown'] })).channel.cooldown, undefined);
+	});
+	test('bad input, and who may not', async () => {
+		await assertAllRefused([-1, 121, 1.5, '5', true, [], {}].map((cooldown) => ({ cooldown })),
+			(body) => api.post(path, body), /cooldown/);
+		await assertAllRefused([-1, 121, 1.5, '5', true, [], {}].map((cooldown) => ({ set: { cooldown } })),
+			(body) => api.patch(path, body), /cooldown/);
+		assertError(await as('bob', 'POST', path, { cooldown: 5 }), 403, 17);
+		assertOk(await as('ann', 'POST', path, { cooldown: 0 }), 201);
+	});
+});

@@ -60,6 +60,12 @@ FROM @rows(channel BIGINT, since BIGINT) AS r
 WHERE m.deleted_at IS NULL
 LIMIT $1
 
+-- When somebody last wrote to a channel, if that was behind a time.
+-- name: message_last_of
+SELECT m.created_at FROM messages m
+WHERE m.channel = $1 AND m.created_at > $2 AND m.author = $3
+ORDER BY m.created_at DESC LIMIT 1
+
 -- name: message_id_taken
 SELECT key FROM message_ids WHERE id = $1
 
