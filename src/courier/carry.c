@@ -111,7 +111,7 @@ take_attempt(struct courier *c)
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		panic("out of memory: courier");
-	arena_init(&a->arena, 4096, SIZE_MAX);
+	arena_init(&a->arena, 8192, SIZE_MAX);
 	a->sibling = c->all;
 	c->all = a;
 	return a;
@@ -322,6 +322,8 @@ carry_until(struct courier *c, int64_t now)
 {
 	int64_t until = c->look_at;
 
+	if (atomic_load(&c->is_told))
+		until = MIN_OF(until, MAX_OF(c->read_at, now));
 	for (struct haul *h = c->hauls; h != NULL; h = h->next) {
 		int64_t due_in = h->due_at == NO_TIME ? 0 : h->due_at - clock_now_us();
 

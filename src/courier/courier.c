@@ -14,6 +14,8 @@
 #define LOOK_US      1000000
 #define LOOK_TOLD_US 100000
 #define RETRY_US     500000
+/* So long commits gather before they are read. */
+#define READ_US 2000
 /* A failure of the store is told once in this time. */
 #define COMPLAIN_US 10000000
 /* Answers that are taken before others get their turn. */
@@ -35,7 +37,8 @@ look(struct courier *c, int64_t now)
 {
 	struct err e;
 
-	if (atomic_exchange(&c->is_told, false)) {
+	if (now >= c->read_at && atomic_exchange(&c->is_told, false)) {
+		c->read_at = now + READ_US;
 		for (struct haul *h = c->hauls; h != NULL; h = h->next)
 			h->has_more = true;
 		/* It may have been the settings. */

@@ -108,8 +108,9 @@ struct courier {
 	struct arena arena, turn_arena;
 	bool is_exclusive;
 	_Atomic bool is_told, is_stopping;
-	_Atomic int64_t drain_until;          /* monotonic */
-	int64_t looked_at, look_at, write_at; /* monotonic; the latter two: not before */
+	_Atomic int64_t drain_until;        /* monotonic */
+	int64_t looked_at;                  /* monotonic */
+	int64_t look_at, read_at, write_at; /* monotonic; not before */
 	int64_t log_at; /* monotonic; failures before are not logged again */
 	struct haul *hauls;
 	struct attempt *idle, *all;

@@ -10,6 +10,7 @@
 #include "base/jr.h"
 #include "base/log.h"
 #include "courier/seal.h"
+#include "domain/app.h"
 #include "domain/hook.h"
 #include "domain/settings.h"
 #include "net/fetch.h"
@@ -102,7 +103,7 @@ static bool
 pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, struct place *at,
 	size_t max, struct parcel **out, size_t *n, bool *more, struct err *e)
 {
-	struct webhooks *h = arg;
+	const struct webhooks *h = arg;
 
 	return h->opts.pack(h->opts.pack_arg, db, a, route, at, max, out, n, more, e);
 }

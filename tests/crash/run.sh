@@ -1,6 +1,6 @@
 #!/bin/sh
 # run – the auditor must find planted faults, then the server is killed inside campaigns and
-# the auditor must find none: run.sh BUILD.
+# the auditor must find none, and their webhooks must be told all the same: run.sh BUILD.
 set -u
 cd "$(dirname "$0")/../.."
 FANFARE_BIN=$(cd "${1:-build}" && pwd)/fanfare
@@ -19,6 +19,11 @@ failed=${failed% failed}
 
 if python3 tests/crash/crash.py --fanfare "$FANFARE_BIN"; then
 	passed=$((passed + 2))
+else
+	failed=$((failed + 1))
+fi
+if python3 tests/crash/hooks_chaos.py --users 4000 --kills 6 --fanfare "$FANFARE_BIN"; then
+	passed=$((passed + 1))
 else
 	failed=$((failed + 1))
 fi
