@@ -206,19 +206,16 @@ guard_free(struct guard *g)
 
 /* ---- URLs -------------------------------------------------------------------------------- */
 
-/* The host as it will be resolved: lower case, international names in their ASCII form. */
+/* In lower case, without the dots of a complete name at its end.  International names stay as
+ * they are: what they lead to is judged when they are resolved. */
 static bool
 read_host(CURLU *u, char *to, size_t size)
 {
 	char *host = NULL;
 	size_t n;
-	bool ok = false;
+	bool ok;
 
-#ifdef CURLU_PUNYCODE
-	ok = curl_url_get(u, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK;
-#endif
-	/* Where that cannot be done, it is not called by such a name either. */
-	if (!ok && curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+	if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
 		return false;
 	n = strlen(host);
 	while (n > 0 && host[n - 1] == '.')
