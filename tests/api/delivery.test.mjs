@@ -6,6 +6,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 
 import { assertError, assertOk, call, jsClient, rawClient, userToken } from './lib/clients.mjs';
 import { startServer } from './lib/fixtures.mjs';
+import { ON_PG, Server } from './lib/server.mjs';
 import { Sink } from './lib/sink.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -279,6 +280,36 @@ describe('a route', () => {
 		assert.deepEqual(await routes(), []);
 		assert.equal(server.sql('SELECT COUNT(*) FROM parcels'), '0');
 		assert.equal(server.sql('SELECT COUNT(*) FROM route_failures'), '0');
+	});
+});
+
+describe('several processes on one store', { skip: !ON_PG && 'PostgreSQL only' }, () => {
+	test('each hook is served by one of them, and by the other when that one dies', async () => {
+		const sink = await open();
+		await use(hook(sink.url));
+		const other = await Server.start({ beside: server, env: { FANFARE_LEASE_MS: 1500,
+			FANFARE_RETRY_LADDER: '0.1', FANFARE_WEBHOOK_ALLOW: '127.0.0.0/8' } });
+		try {
+			const there = jsClient(other).channel('messaging', 'm');
+			const said = [];
+			for (let i = 0; i < 20; i++) {
+				said.push((await say(`${i}`)).id);
+				said.push((await there.sendMessage({ text: `${i}`, user_id: 'bob' })).message.id);
+			}
+			await sink.wait(40);
+			assert.equal(sink.deliveries.length, 40, 'each is sent once');
+			await server.kill();
+			for (let i = 0; i < 5; i++)
+				said.push((await there.sendMessage({ text: `${i}`, user_id: 'bob' })).message.id);
+			await until('the other sends', () => said.every((id) =>
+				sink.deliveries.some((d) => d.body.includes(id))));
+			assert.equal(sink.ids().size, 45);
+		} finally {
+			await server.start();
+			js = jsClient(server);
+			api = rawClient(server);
+			await other.close();
+		}
 	});
 });
 
