@@ -24,8 +24,9 @@
 static bool
 has_room(const struct haul *h)
 {
-	/* To one that does not answer, no more than what it is probed with. */
-	size_t max = h->window.width == 0 ? 1 : LOADS_MAX;
+	/* As much as it has shown to take: of one that does not answer, what it is probed with.
+	 */
+	size_t max = MIN_OF(1 + h->window.width / 8, (size_t)LOADS_MAX);
 
 	return h->nfreights < max && h->aside < ASIDE_MAX;
 }
