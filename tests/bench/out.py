@@ -51,12 +51,28 @@ class Sink:
         self.process.wait()
 
 
-def hook(sink):
-    return {"enabled": True, "hook_type": "webhook", "webhook_url": sink.url, "event_types": ["message.new"]}
+def hook(sink, **more):
+    return {"enabled": True, "hook_type": "webhook", "webhook_url": sink.url, "event_types": ["message.new"], **more}
 
 
-def use(server, *sinks):
-    server.call("PATCH", "/app", {"event_hooks": [hook(sink) for sink in sinks]})
+def use(server, *sinks, **more):
+    server.call("PATCH", "/app", {"event_hooks": [hook(sink, **more) for sink in sinks]})
+
+
+def say(server, text):
+    server.call("POST", "/channels/messaging/lag/message", {"message": {"text": text, "user_id": "sender"}})
+
+
+def use_dead(server, sink):
+    """A hook that has been silent for long enough to be known for it."""
+    use(server, sink, timeout_ms=300)
+    for i in range(8):
+        say(server, f"{i}")
+    deadline = time.monotonic() + PATIENCE_S
+    while server.call("GET", "/routes")["routes"][0]["failures"].get("timeout", 0) < 5:
+        if time.monotonic() > deadline:
+            sys.exit("the dead hook is not known to be dead")
+        time.sleep(0.05)
 
 
 def prepare(server, binary, folder, users):
@@ -68,6 +84,7 @@ def prepare(server, binary, folder, users):
     subprocess.run([binary, "import", "users", path], env=env, check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     server.call("POST", "/users", {"users": {"sender": {"id": "sender", "name": "Sender"}}})
+    server.call("POST", "/channels/messaging/lag/query", {"data": {"created_by_id": "sender", "members": ["sender"]}})
     server.call("POST", "/segments", {"id": "all", "type": "user", "name": "all", "all_users": True})
 
 
@@ -110,7 +127,7 @@ def cost_of_dead(server, binary, rounds):
     for _ in range(rounds):
         use(server)
         quiet.append(send(server))
-        use(server, sink)
+        use_dead(server, sink)
         dead.append(send(server))
         before = resident_kib(server)
     for _ in range(rounds):
@@ -127,7 +144,7 @@ def lag(server, sink):
     lags, before = [], sink.look()["posts"]
     for i in range(MESSAGES):
         began = time.monotonic()
-        server.call("POST", "/channels/messaging/lag/message", {"message": {"text": f"{i}", "user_id": "sender"}})
+        say(server, f"{i}")
         while sink.look()["posts"] <= before + i:
             pass
         lags.append(time.monotonic() - began)
@@ -138,7 +155,6 @@ def isolation(server, binary):
     alive, silent = Sink(binary), Sink(binary, "dead")
     nobody = Sink(binary)
     nobody.close()
-    server.call("POST", "/channels/messaging/lag/query", {"data": {"created_by_id": "sender", "members": ["sender"]}})
     alone, beside = [], []
     for _ in range(3):
         use(server, alive)
