@@ -10,7 +10,6 @@
 #include "base/jr.h"
 #include "base/log.h"
 #include "courier/seal.h"
-#include "domain/app.h"
 #include "domain/hook.h"
 #include "domain/settings.h"
 #include "net/fetch.h"
