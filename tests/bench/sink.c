@@ -1,9 +1,7 @@
-/* sink – a light endpoint for tests/bench/out.py and tests/crash: HTTP/1.1 on a free port of
- * loopback, one thread, keep-alive.  Prints its port; a GET is answered with what it has
- *counted, as one line of JSON, a POST with 200 and nothing.
- *
- *	sink [dead | half | slow]	dead: takes, and never answers; half: each second POST of
- *an id fails with 503 */
+/* sink – a light endpoint for tests/bench/out.py: HTTP/1.1 on a free port of loopback, one
+ * thread, keep-alive.  Prints its port; a GET is answered with what it has counted, as one line
+ * of JSON, a POST with 200 and nothing.  "sink dead" takes and never answers; of "sink half"
+ * each second POST fails with 503. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
