@@ -95,6 +95,7 @@ pack_event(struct packing *p, const struct event *ev, struct err *e)
 	bool found;
 
 	chat_people_init(&people, r);
+	chat_people_add(&people, ev->uid);
 	if (!event_load(r, ev, &people, &t, &found, e))
 		return false;
 	if (!found)

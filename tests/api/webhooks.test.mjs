@@ -276,7 +276,7 @@ describe('what calls do', () => {
 		assert.ok((await sees('channel.deleted')).channel.deleted_at);
 	});
 
-	test('poll votes', async () => {
+	test('polls and votes', async () => {
 		const { poll } = assertOk(await h.api.post('/polls', { name: 'which?', user_id: 'ann',
 			options: [{ text: 'a' }, { text: 'b' }] }), 201);
 
@@ -291,6 +291,14 @@ describe('what calls do', () => {
 		assert.equal(vote.poll.vote_count, 1);
 		assert.equal(vote.poll_vote.option_id, poll.options[0].id);
 		assert.equal(vote.message_id, 'm4');
+		assertOk(await h.api.patch(`/polls/${poll.id}`, { user_id: 'ann', set: { name: 'which one?' } }), 200);
+		const updated = await sees('poll.updated');
+
+		assert.equal(updated.poll.name, 'which one?');
+		assertOk(await h.api.patch(`/polls/${poll.id}`, { user_id: 'ann', set: { is_closed: true } }), 200);
+		assert.equal((await sees('poll.closed')).poll.is_closed, true);
+		assertOk(await h.api.del(`/polls/${poll.id}`, { user_id: 'ann' }), 200);
+		assert.equal((await sees('poll.deleted')).poll.id, poll.id);
 	});
 
 	test('user.updated, deactivated, reactivated, deleted', async () => {
