@@ -47,7 +47,7 @@ host(struct arena *a, struct str said, const char *standard)
 	struct str s = said.p != NULL ? said : str_of(standard);
 	bool has_scheme = str_starts(s, STR("https://")) || str_starts(s, STR("http://"));
 
-	while (s.n > 0 && s.p[s.n - 1] == '/')
+	while (str_ends(s, STR("/")))
 		s.n--;
 	return has_scheme ? s : arena_printf(a, "https://%.*s", STR_ARG(s));
 }
@@ -68,7 +68,7 @@ compile(struct arena *a, struct str source)
 static bool
 is_plain(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
+	for (size_t i = 0; s.p != NULL && i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("/?#%\\", s.p[i]) != NULL)
 			return false;
 	return true;

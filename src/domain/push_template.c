@@ -274,7 +274,7 @@ parse_block(struct parser *p, struct tag *t, struct str name, struct push_node *
 	const struct helper *h = find_helper(name, true);
 	bool in_string = p->in_string;
 	struct push_node *node;
-	struct str ended_by;
+	struct str ended_by = STR_NONE;
 
 	if (h == NULL)
 		return refuse(p, t->at, "unknown helper", name);
@@ -364,7 +364,7 @@ push_template_compile(struct arena *a, struct str text, const char *field,
 {
 	struct push_template *t = arena_zalloc(a, sizeof(*t));
 	struct parser p = {.arena = a, .text = text, .field = field, .e = e};
-	struct str ended_by;
+	struct str ended_by = STR_NONE;
 
 	if (text.n > PUSH_TEMPLATE_MAX)
 		return fail(e, ERR_INPUT, "%s: longer than %d bytes", field, PUSH_TEMPLATE_MAX);
