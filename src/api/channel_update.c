@@ -149,9 +149,10 @@ read_tags(struct req *r, const json_t *body, struct channel_edit *ed, struct err
 static bool
 read_wanted(struct req *r, const json_t *body, struct wanted *w, struct err *e)
 {
+	const json_t *cooldown = json_object_get(body, "cooldown");
 	json_t *data = NULL;
 
-	*w = (struct wanted){.edit.cooldown = -1};
+	*w = (struct wanted){.edit.has_cooldown = json_is_number(cooldown)};
 	if (!jr_obj(body, "data", OPTIONAL, &data, e) ||
 		!jr_int(body, "cooldown", OPTIONAL, 0, CHANNEL_MAX_COOLDOWN, &w->edit.cooldown,
 			e) ||
@@ -244,7 +245,7 @@ may_update(struct req *r, const struct channel *c, const struct wanted *w, int64
 	const struct membership_edit *ed = &w->edit.members;
 	bool leaves = ed->nremove == 1 && ed->remove[0] == viewer;
 	bool others = ed->nadd + ed->nroles > 0 || (ed->nremove > 0 && !leaves);
-	bool data = w->edit.has_data || w->edit.cooldown >= 0 ||
+	bool data = w->edit.has_data || w->edit.has_cooldown ||
 		    w->edit.nadd_tags + w->edit.nremove_tags > 0;
 
 	if ((leaves || w->accepts || w->rejects || w->message == NULL) && !others && !data)

@@ -142,7 +142,7 @@ changes_channel(const struct channel_edit *ed)
 {
 	const struct membership_edit *m = &ed->members;
 
-	return ed->has_data || ed->cooldown >= 0 || ed->nadd_tags + ed->nremove_tags > 0 ||
+	return ed->has_data || ed->has_cooldown || ed->nadd_tags + ed->nremove_tags > 0 ||
 	       (m->nadd + m->nremove + m->nroles == 0 && m->accept == 0 && m->reject == 0);
 }
 
@@ -165,7 +165,7 @@ update_in(struct db *w, void *arg, struct err *e)
 		c->frozen = ed->frozen > 0;
 	if (ed->disabled >= 0)
 		c->disabled = ed->disabled > 0;
-	if (ed->cooldown >= 0)
+	if (ed->has_cooldown)
 		c->cooldown = ed->cooldown;
 	/* What tells of it comes last (domain/event.h). */
 	return store(w, u->arena, c, e) && membership_change(w, u->arena, c, &ed->members, e) &&

@@ -30,7 +30,8 @@ struct channel_edit {
 	bool has_team;
 	struct str team;         /* p == NULL: none */
 	int8_t frozen, disabled; /* −1: as before */
-	int64_t cooldown;        /* the same */
+	bool has_cooldown;
+	int64_t cooldown; /* seconds; 0: none */
 	const struct str *add_tags, *remove_tags;
 	size_t nadd_tags, nremove_tags;
 	int64_t by; /* uid, to be told; 0: nobody knows.  The same below */

@@ -350,7 +350,6 @@ members_come_and_go(void **state)
 	struct member_role role = {.uid = uid, .role = STR("channel_moderator")};
 	struct channel_edit edit = {.frozen = -1,
 		.disabled = -1,
-		.cooldown = -1,
 		.by = uid_of(hall->h, "ann"),
 		.members = {.history_hidden = NO_TIME}};
 	struct channel c;

@@ -94,7 +94,7 @@ static void
 a_team_of_the_campaign_can_be_taken_away(void **state)
 {
 	struct fixture *f = *state;
-	struct channel_edit edit = {.frozen = -1, .disabled = -1, .cooldown = -1};
+	struct channel_edit edit = {.frozen = -1, .disabled = -1};
 	struct world w;
 	struct channel c, out;
 	struct err e;
@@ -115,7 +115,7 @@ tags_are_a_set(void **state)
 	struct fixture *f = *state;
 	struct str add[] = {STR("a"), STR("b"), STR("a")}, remove[] = {STR("b"), STR("z")};
 	struct channel_edit edit = {
-		.frozen = -1, .disabled = -1, .cooldown = -1, .add_tags = add, .nadd_tags = 3};
+		.frozen = -1, .disabled = -1, .add_tags = add, .nadd_tags = 3};
 	struct world w;
 	struct channel c, out;
 	struct err e;

@@ -141,7 +141,7 @@ static void
 members_tell(void **state)
 {
 	struct fixture *f = *state;
-	struct channel_edit edit = {.frozen = -1, .disabled = -1, .cooldown = -1};
+	struct channel_edit edit = {.frozen = -1, .disabled = -1};
 	struct member_spec add[2] = {{.hidden_at = NO_TIME, .archived_at = NO_TIME}};
 	struct member_role role = {.role = STR("channel_moderator"), .joins = true};
 	struct channel c, out;
