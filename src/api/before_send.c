@@ -138,12 +138,14 @@ call(struct before_send *b, struct req *r, const char *url, int timeout_ms, stru
 		.room = arena_alloc(r->arena, ANSWER_MAX),
 		.room_max = ANSWER_MAX};
 	char id[ID_UUID_LEN];
+	struct seal *seal;
 
 	if (f == NULL)
 		return STR_NONE;
 	id_uuid4(id);
-	seal_headers(
-		r->arena, r->ctx->app, (struct str){id, sizeof(id)}, body, 1, fetch.headers);
+	seal = seal_new(r->ctx->app);
+	seal_headers(seal, r->arena, (struct str){id, sizeof(id)}, body, 1, fetch.headers);
+	seal_free(seal);
 	fetch_begin(f, &fetch);
 	if (fetcher_next(f, timeout_ms + 1000) == NULL) {
 		/* It must not write to what is ours any more. */

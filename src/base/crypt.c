@@ -2,6 +2,7 @@
 #include "base/crypt.h"
 
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -54,6 +55,53 @@ crypt_hmac_sha256(struct str key, struct str in, uint8_t out[CRYPT_SHA256_LEN])
 		panic("HMAC key of %zu bytes", key.n);
 	if (HMAC(EVP_sha256(), bytes_of(key), (int)key.n, bytes_of(in), in.n, out, NULL) ==
 		NULL)
+		panic("HMAC-SHA-256 failed");
+}
+
+struct crypt_mac {
+	EVP_MAC *mac;
+	EVP_MAC_CTX *ctx; /* with the key */
+};
+
+struct crypt_mac *
+crypt_mac_new(struct str key)
+{
+	char digest[] = OSSL_DIGEST_NAME_SHA2_256;
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	struct crypt_mac *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		panic("out of memory");
+	m->mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+	m->ctx = EVP_MAC_CTX_new(m->mac);
+	if (EVP_MAC_init(m->ctx, bytes_of(key), key.n, params) != 1)
+		panic("HMAC-SHA-256 failed");
+	return m;
+}
+
+void
+crypt_mac_free(struct crypt_mac *m)
+{
+	if (m == NULL)
+		return;
+	EVP_MAC_CTX_free(m->ctx);
+	EVP_MAC_free(m->mac);
+	free(m);
+}
+
+void
+crypt_mac_sum(
+	struct crypt_mac *m, const struct str *parts, size_t n, uint8_t out[CRYPT_SHA256_LEN])
+{
+	size_t len;
+	bool ok = EVP_MAC_init(m->ctx, NULL, 0, NULL) == 1;
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = EVP_MAC_update(m->ctx, bytes_of(parts[i]), parts[i].n) == 1;
+	if (!ok || EVP_MAC_final(m->ctx, out, &len, CRYPT_SHA256_LEN) != 1)
 		panic("HMAC-SHA-256 failed");
 }
 

@@ -12,6 +12,13 @@ struct arena;
 
 void crypt_sha256(struct str in, uint8_t out[CRYPT_SHA256_LEN]);
 void crypt_hmac_sha256(struct str key, struct str in, uint8_t out[CRYPT_SHA256_LEN]);
+/* The same for who signs much with one key: what follows from the key is kept.  One thread at a
+ * time. */
+struct crypt_mac *crypt_mac_new(struct str key);
+void crypt_mac_free(struct crypt_mac *m); /* NULL is legal */
+/* Of the ${n} parts, one behind the other. */
+void crypt_mac_sum(
+	struct crypt_mac *m, const struct str *parts, size_t n, uint8_t out[CRYPT_SHA256_LEN]);
 /* Only where a protocol asks for it: proves nothing. */
 #define CRYPT_SHA1_LEN 20
 void crypt_sha1(struct str in, uint8_t out[CRYPT_SHA1_LEN]);

@@ -1,4 +1,4 @@
-/* carry – reading the outbox, and attempts. */
+/* carry – attempts. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,96 +7,11 @@
 #include "base/log.h"
 #include "courier/haul.h"
 
-/* So many loads of a route may be under way, of about so many bytes each, and so many of its
- * parcels may be put aside, before nothing more is read. */
-#define LOADS_MAX  8
-#define LOAD_BYTES ((size_t)1 << 20)
-#define LOAD_LEAST 16
-#define ASIDE_MAX  1024
 /* After a failure of the store. */
 #define RETRY_US 500000
 /* Between requests of a trade's own that fail. */
 #define ASK_FIRST_US 1000000
 #define ASK_LAST_US  INT64_C(60000000)
-
-/* ---- reading ----------------------------------------------------------------------------- */
-
-static bool
-has_room(const struct haul *h)
-{
-	/* As much as it has shown to take: of one that does not answer, what it is probed with.
-	 */
-	size_t max = MIN_OF(1 + h->window.width / 8, (size_t)LOADS_MAX);
-
-	return h->nfreights < max && h->aside < ASIDE_MAX;
-}
-
-static void
-add_load(struct haul *h, const struct parcel *parcels, size_t n)
-{
-	struct freight *f = freight_new(parcels, n);
-	size_t fit = LOAD_BYTES / (f->blob.n / n + 1);
-
-	f->no = h->next_no++;
-	haul_add(h, f);
-	h->pack_max = MIN_OF(MAX_OF(fit, (size_t)LOAD_LEAST), (size_t)LOAD_MAX);
-}
-
-/* What cannot be read because it is too much at once is read in smaller pieces; a piece that is
- * too large by itself is left out and counted. */
-static void
-read_less(struct haul *h, const struct err *e)
-{
-	if (h->pack_max > 1) {
-		h->pack_max = MAX_OF(h->pack_max / 4, (size_t)1);
-		return;
-	}
-	log_error("courier: event %lld is not told to %s: %s", (long long)h->packed.pos + 1,
-		h->ident, e->msg);
-	h->packed = (struct place){h->packed.pos + 1, 0};
-	h->pack_max = LOAD_MAX;
-	h->missed++;
-	haul_touch(h);
-}
-
-static bool
-read_some(struct courier *c, struct haul *h, struct err *e)
-{
-	struct place at = h->packed;
-	struct parcel *parcels = NULL;
-	bool more = false;
-	size_t n = 0;
-
-	arena_reset(&c->arena);
-	if (!c->trade.pack(c->trade.arg, c->db, &c->arena, &h->route, &at, h->pack_max,
-		    &parcels, &n, &more, e))
-		return false;
-	if (at.pos != h->packed.pos || at.next_key != h->packed.next_key)
-		haul_touch(h);
-	h->packed = at;
-	h->has_more = more;
-	if (n > 0)
-		add_load(h, parcels, n);
-	return true;
-}
-
-void
-carry_read(struct courier *c, struct haul *h)
-{
-	struct err e;
-
-	while (h->has_more && has_room(h)) {
-		if (read_some(c, h, &e))
-			continue;
-		if (e.code == ERR_TOO_LARGE) {
-			read_less(h, &e);
-			continue;
-		}
-		courier_complain(c, &e);
-		h->pack_at = clock_mono_us() + RETRY_US;
-		return;
-	}
-}
 
 /* ---- attempts ---------------------------------------------------------------------------- */
 
@@ -334,8 +249,7 @@ carry_until(struct courier *c, int64_t now)
 		until = MIN_OF(until, begins_at(c, h, now));
 		if (due_in > 0)
 			until = MIN_OF(until, now + due_in);
-		if (h->has_more && has_room(h))
-			until = MIN_OF(until, MAX_OF(h->pack_at, now));
+		until = MIN_OF(until, reading_at(c, h, now));
 	}
 	return until;
 }

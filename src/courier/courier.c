@@ -89,9 +89,7 @@ work(struct courier *c)
 	int64_t now = clock_mono_us();
 
 	look(c, now);
-	for (struct haul *h = c->hauls; h != NULL; h = h->next)
-		if (haul_is_open(h, now) && now >= h->pack_at)
-			carry_read(c, h);
+	reading_go_on(c);
 	write_turn(c, now);
 	carry_begin(c);
 	now = clock_mono_us();
@@ -147,9 +145,13 @@ courier_start(struct courier **out, const struct trade *trade, const struct cour
 		goto err0;
 	if (!fetcher_new(&c->fetcher, &fetch_opts, e))
 		goto err1;
+	if (!reading_start(c, e))
+		goto err2;
 	thread_start(&c->thread, opts->name, run, c);
 	*out = c;
 	return true;
+err2:
+	fetcher_free(c->fetcher);
 err1:
 	db_close(c->db);
 err0:
@@ -189,6 +191,7 @@ courier_stop(struct courier *c, int drain_ms)
 	atomic_store(&c->is_stopping, true);
 	courier_wake(c);
 	thread_join(&c->thread);
+	reading_stop(c);
 	fetcher_free(c->fetcher);
 	while (c->hauls != NULL) {
 		struct haul *h = c->hauls;

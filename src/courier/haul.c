@@ -43,6 +43,7 @@ void
 freight_free(struct freight *f)
 {
 	buf_free(&f->blob);
+	buf_free(&f->stored);
 	free(f);
 }
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/thread.h"
 #include "courier/courier.h"
 #include "courier/ladder.h"
@@ -36,7 +37,7 @@ struct freight {
 	int64_t no; /* of the load; 0: they were put aside */
 	int64_t at; /* when the oldest happened */
 	bool is_stored;
-	struct buf blob;
+	struct buf blob, stored; /* as they are in memory, and in the row of the load */
 	size_t n, begun, ended;
 	struct item items[];
 };
@@ -64,6 +65,7 @@ struct haul {
 
 	struct place packed; /* read up to there; route.place: stored up to there */
 	bool has_more;       /* behind it, perhaps */
+	uint64_t read_turn;  /* the later it was read for, the higher */
 	int64_t pack_at;     /* monotonic; not before: something failed */
 	size_t pack_max;
 	int64_t next_no;
@@ -98,6 +100,24 @@ struct attempt {
 	struct arena arena;
 };
 
+/* Who packs loads, and for whom at the moment. */
+struct reader {
+	struct haul *haul; /* NULL: nothing was asked for */
+	uint64_t turn;
+	_Atomic bool is_done; /* until then what follows is the thread's, if there is one */
+	struct out_route route;
+	struct place from, to;
+	size_t max;
+	struct freight *load; /* NULL: nothing is to be told */
+	bool more, ok;
+	struct err err; /* unless ok */
+	/* Of a trade that packs_beside. */
+	struct thread thread;
+	struct signal_flag asked;
+	struct db *db;
+	struct arena arena;
+};
+
 struct courier {
 	struct courier_opts opts;
 	struct trade trade;
@@ -113,6 +133,7 @@ struct courier {
 	int64_t look_at, read_at, write_at; /* monotonic; not before */
 	int64_t log_at; /* monotonic; failures before are not logged again */
 	struct haul *hauls;
+	struct reader reader;
 	struct attempt *idle, *all;
 	size_t away;
 };
@@ -156,9 +177,19 @@ bool look_around(struct courier *, struct err *e) MUST_USE;
 /* What is put aside on hauls where that has changed.  Fails: STORE. */
 bool look_aside(struct courier *, struct err *e) MUST_USE;
 
+/* ---- reading.c ---- */
+
+/* Fails: STORE. */
+bool reading_start(struct courier *, struct err *e) MUST_USE;
+/* Once the courier's thread has ended. */
+void reading_stop(struct courier *);
+/* Takes what was packed, and has more packed where there is room. */
+void reading_go_on(struct courier *);
+/* When there is something to read for a haul by itself; monotonic. */
+int64_t reading_at(const struct courier *, const struct haul *, int64_t now);
+
 /* ---- carry.c ---- */
 
-void carry_read(struct courier *, struct haul *);
 /* Begins what may be begun. */
 void carry_begin(struct courier *);
 void carry_ended(struct courier *, struct fetch *);

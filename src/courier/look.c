@@ -114,7 +114,7 @@ forget_lost(struct courier *c)
 	for (struct haul **at = &c->hauls; *at != NULL;) {
 		struct haul *h = *at;
 
-		if (!h->is_lost || h->away > 0) {
+		if (!h->is_lost || h->away > 0 || c->reader.haul == h) {
 			at = &h->next;
 			continue;
 		}

@@ -21,9 +21,8 @@
 /* Streams of one connection; Apple allows a thousand. */
 #define WIDTH_MAX 100
 
-struct push {
-	const struct app *app;
-	struct hub *hub;
+/* The providers as one thread knows them. */
+struct book {
 	int64_t version; /* of the settings that were read; −1: none were */
 	bool offline_only;
 	struct out_route *routes;
@@ -33,13 +32,26 @@ struct push {
 	struct arena arenas[2];
 };
 
+struct push {
+	const struct app *app;
+	struct hub *hub;
+	/* Packing runs beside the rest (trade.h), and shares nothing with it. */
+	struct book packing, sending;
+};
+
+static struct push_sender *
+find_sender(const struct book *b, const struct out_route *r)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (str_eq(b->senders[i].ident, r->ident))
+			return &b->senders[i];
+	return NULL;
+}
+
 static struct push_sender *
 sender_of(const struct push *p, const struct out_route *r)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (str_eq(p->senders[i].ident, r->ident))
-			return &p->senders[i];
-	return NULL;
+	return find_sender(&p->sending, r);
 }
 
 static bool
@@ -52,9 +64,9 @@ fail_unknown(const struct out_route *r, struct err *e)
 
 /* Reads everything anew; tokens stay. */
 static bool
-load(struct push *p, struct db *db, struct err *e)
+load(struct book *b, struct db *db, struct err *e)
 {
-	struct arena *memory = p->memory == &p->arenas[0] ? &p->arenas[1] : &p->arenas[0];
+	struct arena *memory = b->memory == &b->arenas[0] ? &b->arenas[1] : &b->arenas[0];
 	struct push_sender *senders;
 	struct out_route *routes;
 	struct settings settings;
@@ -65,15 +77,15 @@ load(struct push *p, struct db *db, struct err *e)
 		!push_routes(db, memory, settings.all, &routes, &n, e) ||
 		!push_senders_load(db, memory, settings.all, routes, n, &senders, e))
 		return false;
-	push_senders_inherit(senders, n, p->senders, p->n);
-	arena_reset(p->memory);
-	p->memory = memory;
-	p->version = settings.version;
-	p->offline_only = json_is_true(
+	push_senders_inherit(senders, n, b->senders, b->n);
+	arena_reset(b->memory);
+	b->memory = memory;
+	b->version = settings.version;
+	b->offline_only = json_is_true(
 		json_object_get(settings_of(settings.all, "push_config"), "offline_only"));
-	p->routes = routes;
-	p->senders = senders;
-	p->n = n;
+	b->routes = routes;
+	b->senders = senders;
+	b->n = n;
 	return true;
 }
 
@@ -86,12 +98,12 @@ load_in(struct db *db, void *arg, struct err *e)
 
 /* What was changed before a message was sent is obeyed by it. */
 static bool
-refresh(struct push *p, struct db *db, struct err *e)
+refresh(struct book *b, struct db *db, struct err *e)
 {
 	int64_t version;
 
 	return settings_version(db, &version, e) &&
-	       (version == p->version || db_read(db, load_in, p, e));
+	       (version == b->version || db_read(db, load_in, b, e));
 }
 
 static bool
@@ -100,10 +112,10 @@ routes(void *arg, struct db *db, struct arena *a UNUSED, struct out_route **out,
 {
 	struct push *p = arg;
 
-	if (!refresh(p, db, e))
+	if (!refresh(&p->sending, db, e))
 		return false;
-	*out = p->routes;
-	*n = p->n;
+	*out = p->sending.routes;
+	*n = p->sending.n;
 	return true;
 }
 
@@ -167,10 +179,10 @@ pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, s
 
 	*n = 0;
 	*more = false;
-	if (!refresh(p, db, e))
+	if (!refresh(&p->packing, db, e))
 		return false;
-	w.sender = sender_of(p, route);
-	w.offline_only = p->offline_only;
+	w.sender = find_sender(&p->packing, route);
+	w.offline_only = p->packing.offline_only;
 	/* The settings name it no longer: the courier will learn that soon. */
 	if (w.sender == NULL)
 		return true;
@@ -274,6 +286,22 @@ settle(void *arg, struct db *w, const struct out_route *r, const struct parcel *
 
 /* ---- life ------------------------------------------------------------------------------ */
 
+static void
+book_init(struct book *b)
+{
+	arena_init(&b->arenas[0], 16384, SIZE_MAX);
+	arena_init(&b->arenas[1], 16384, SIZE_MAX);
+	b->memory = &b->arenas[0];
+	b->version = -1;
+}
+
+static void
+book_fini(struct book *b)
+{
+	arena_fini(&b->arenas[0]);
+	arena_fini(&b->arenas[1]);
+}
+
 struct push *
 push_new(const struct app *app, struct hub *hub)
 {
@@ -283,10 +311,8 @@ push_new(const struct app *app, struct hub *hub)
 		panic("out of memory");
 	p->app = app;
 	p->hub = hub;
-	arena_init(&p->arenas[0], 16384, SIZE_MAX);
-	arena_init(&p->arenas[1], 16384, SIZE_MAX);
-	p->memory = &p->arenas[0];
-	p->version = -1;
+	book_init(&p->packing);
+	book_init(&p->sending);
 	return p;
 }
 
@@ -295,8 +321,8 @@ push_free(struct push *p)
 {
 	if (p == NULL)
 		return;
-	arena_fini(&p->arenas[0]);
-	arena_fini(&p->arenas[1]);
+	book_fini(&p->packing);
+	book_fini(&p->sending);
 	free(p);
 }
 
@@ -305,6 +331,7 @@ push_trade(struct push *p, struct trade *out)
 {
 	*out = (struct trade){.kind = ROUTE_PUSH,
 		.width_max = WIDTH_MAX,
+		.packs_beside = true,
 		.routes = routes,
 		.pack = pack,
 		.ask = ask,

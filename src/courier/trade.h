@@ -1,7 +1,7 @@
 /* trade – what a courier has to know of those it carries to.  Webhooks are one trade, push is
  * the other; the courier knows loads, attempts and time, a trade knows what is said and how.
  *
- * All functions are called from the courier's one thread. */
+ * All functions are called from the courier's one thread; but see packs_beside. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +37,9 @@ struct trade {
 	 * Asked every second: cheap when nothing has changed.  Fails: STORE. */
 	bool (*routes)(void *arg, struct db *, struct arena *, struct out_route **out,
 		size_t *n, struct err *e);
+
+	/* pack() shares nothing with the others that changes, and may run beside them. */
+	bool packs_beside;
 
 	/* What is behind ${at} for this route, as parcels, at most about ${max} (those of one
 	 * recipient are never divided), and moves ${at} behind what was looked at.  *more:

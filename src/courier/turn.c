@@ -143,7 +143,7 @@ draft_haul(const struct turn *t, const struct haul *h, struct arena *a, struct d
 	for (const struct freight *f = h->freights; f != NULL; f = f->next) {
 		if (!f->is_stored)
 			d->loads[d->nloads++] = (struct load){
-				f->no, f->at, 1, f->n, STR_NONE, buf_view(&f->blob)};
+				f->no, f->at, 1, f->n, STR_NONE, buf_view(&f->stored)};
 		if (!is_written(t, f))
 			continue;
 		for (size_t i = 0; i < f->n; i++)
@@ -313,6 +313,7 @@ forget_written(struct haul *h)
 
 		if (!has_ended(f)) {
 			f->is_stored = true;
+			buf_free(&f->stored);
 			at = &f->next;
 			continue;
 		}
@@ -398,6 +399,9 @@ turn_write(struct courier *c, bool last, struct err *e)
 		note_written(&x);
 		return true;
 	}
+	/* It may have been committed: what is stored is known to the store alone. */
+	for (struct haul *h = c->hauls; h != NULL && e->code == ERR_UNCERTAIN; h = h->next)
+		h->is_lost = h->is_lost || h->is_held;
 	if (e->code != ERR_STALE || x.turn.at == NULL)
 		return false;
 	x.turn.at->is_lost = true;
@@ -431,8 +435,9 @@ freight_of_load(struct arena *a, const struct load *l)
 {
 	struct parcel *parcels = arena_array(a, l->n, sizeof(*parcels));
 	struct freight *f;
+	struct str blob;
 
-	if (!load_unpack(l->parcels, parcels, l->n))
+	if (!load_inflate(a, l->parcels, &blob) || !load_unpack(blob, parcels, l->n))
 		return NULL;
 	f = freight_new(parcels, l->n);
 	f->no = l->no;

@@ -35,6 +35,7 @@ struct webhooks {
 	size_t n;
 	bool compresses;
 	z_stream zip;
+	struct seal *seal;
 };
 
 /* ---- the settings ------------------------------------------------------------------------ */
@@ -149,7 +150,7 @@ dress(void *arg, struct db *db UNUSED, struct arena *a, const struct out_route *
 	out->url = target->url;
 	out->timeout_ms = target->timeout_ms;
 	out->body = h->compresses ? zip(h, a, p->body) : p->body;
-	seal_headers(a, h->opts.app, p->id, p->body, attempt, out->headers);
+	seal_headers(h->seal, a, p->id, p->body, attempt, out->headers);
 	if (h->compresses)
 		out->headers[SEAL_HEADERS] = "Content-Encoding: gzip";
 	return true;
@@ -198,11 +199,13 @@ webhooks_new(const struct webhook_opts *opts, struct trade *out)
 		panic("out of memory: webhooks");
 	h->opts = *opts;
 	h->version = -1;
+	h->seal = seal_new(opts->app);
 	arena_init(&h->arena, 4096, SIZE_MAX);
 	*out = (struct trade){
 		.kind = ROUTE_WEBHOOK,
 		.width_max = WIDTH_MAX,
 		.routes = list_routes,
+		.packs_beside = true,
 		.pack = pack,
 		.dress = dress,
 		.judge = judge,
@@ -217,6 +220,7 @@ webhooks_free(struct webhooks *h)
 	if (h == NULL)
 		return;
 	deflateEnd(&h->zip);
+	seal_free(h->seal);
 	arena_fini(&h->arena);
 	free(h);
 }

@@ -10,13 +10,16 @@ struct load {
 	int64_t tries; /* how often it was taken up, this time counted */
 	size_t n;
 	struct str ended; /* a byte for each parcel, not 0: it has ended; p == NULL: none has */
-	struct str parcels; /* as load_pack() wrote them */
+	struct str parcels; /* packed and deflated */
 };
 
-/* Appends the parcels' stored form. */
+/* Appends the parcels, one behind the other. */
 void load_pack(struct buf *out, const struct parcel *, size_t n);
 /* Reads exactly ${n}, whose texts point into ${blob}; false when it is not that (corrupt). */
 bool load_unpack(struct str blob, struct parcel *out, size_t n);
+/* Appends the stored form of what was packed, and reads it; false when it is not that. */
+void load_deflate(struct buf *out, struct str blob);
+bool load_inflate(struct arena *, struct str stored, struct str *out) MUST_USE;
 
 /* Inside the transaction that moves the route's place.  Fails: STORE. */
 bool

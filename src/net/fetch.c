@@ -1,6 +1,8 @@
 /* fetch – many HTTP requests at once: libcurl's multi interface, driven by an epoll of ours. */
 #include "net/fetch.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -23,6 +25,8 @@
 /* Connections that are kept although nobody uses them. */
 #define KEPT_MAX 1024
 #define EVENTS   64
+/* Connections of many streams that are corked. */
+#define SHARED_MAX 8
 /* Of one connection, where the other side allows so many; libcurl's own limit is 100. */
 #define STREAMS_MAX 1000L
 
@@ -50,6 +54,8 @@ struct fetcher {
 	struct curl_slist *resolve;
 	int epoll, bell;
 	_Atomic bool rung;
+	int shared[SHARED_MAX];
+	size_t nshared;
 	int64_t timer; /* monotonic µs at which libcurl wants its turn; −1: never */
 	struct slot *idle, *ended, **last_ended;
 	struct slot *told; /* whose fetch was handed back last: its reply is still looked at */
@@ -124,12 +130,38 @@ open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
+/* What is sent on a connection of many streams leaves together: each frame is a write of its
+ * own to libcurl, and would be a packet of its own. */
+static void
+cork(const struct fetcher *f, int on)
+{
+	for (size_t i = 0; i < f->nshared; i++)
+		setsockopt(f->shared[i], IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+}
+
+/* Notes connections of many streams while libcurl is interested in them. */
+static void
+note_shared(struct fetcher *f, CURL *easy, int fd, bool is_watched)
+{
+	const struct slot *s = NULL;
+	size_t i = 0;
+
+	while (i < f->nshared && f->shared[i] != fd)
+		i++;
+	if (!is_watched && i < f->nshared)
+		f->shared[i] = f->shared[--f->nshared];
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &s);
+	if (is_watched && i == f->nshared && i < SHARED_MAX && s != NULL && s->is_http2)
+		f->shared[f->nshared++] = fd;
+}
+
 static int
-watch_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *known)
+watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct fetcher *f = arg;
 	struct epoll_event ev = {.data.fd = fd};
 
+	note_shared(f, easy, fd, what != CURL_POLL_REMOVE);
 	if (what & CURL_POLL_IN)
 		ev.events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
@@ -405,6 +437,7 @@ wait_once(struct fetcher *f, int64_t until, bool *rung)
 	long ms = -1;
 	int running, n = epoll_wait(f->epoll, ev, EVENTS, pause_ms(f, until));
 
+	cork(f, 1);
 	for (int i = 0; i < n; i++) {
 		int what = (ev[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
 			   (ev[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
@@ -425,6 +458,7 @@ wait_once(struct fetcher *f, int64_t until, bool *rung)
 		if (f->timer < 0 && curl_multi_timeout(f->multi, &ms) == CURLM_OK)
 			set_timer(f->multi, ms, f);
 	}
+	cork(f, 0);
 	collect(f);
 }
 

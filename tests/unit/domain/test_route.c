@@ -146,8 +146,27 @@ loads_are_read_as_they_were_written(void **state)
 	assert_false(load_unpack(buf_view(&blob), read, 1));
 	for (size_t n = 0; n < blob.n; n++)
 		assert_false(load_unpack((struct str){blob.p, n}, read, 2));
-	blob.p[0] = 9;
-	assert_false(load_unpack(buf_view(&blob), read, 2));
+}
+
+static void
+loads_are_stored_deflated(void **state)
+{
+	struct fixture *f = *state;
+	struct buf blob, stored;
+	struct str back;
+
+	buf_init(&blob, &f->arena, 4096);
+	for (int i = 0; i < 100; i++)
+		load_pack(&blob, parcels, 2);
+	buf_init(&stored, &f->arena, 16);
+	load_deflate(&stored, buf_view(&blob));
+	assert_true(stored.n < blob.n / 10);
+	assert_true(load_inflate(&f->arena, buf_view(&stored), &back));
+	assert_true(str_eq(back, buf_view(&blob)));
+	for (size_t n = 0; n < stored.n; n++)
+		assert_false(load_inflate(&f->arena, (struct str){stored.p, n}, &back));
+	stored.p[0] = 9;
+	assert_false(load_inflate(&f->arena, buf_view(&stored), &back));
 }
 
 struct taking {
@@ -317,6 +336,7 @@ main(void)
 		with_store(new_ones_begin_at_the_end_and_others_stay),
 		with_store(one_that_comes_back_begins_at_the_end),
 		with_store(loads_are_read_as_they_were_written),
+		with_store(loads_are_stored_deflated),
 		with_store(the_next_courier_goes_on_where_one_died),
 		with_store(a_bar_is_lifted_by_newer_credentials),
 		with_store(dead_letters_are_bounded),
