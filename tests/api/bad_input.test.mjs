@@ -9,6 +9,8 @@ import { assertOk, call, rawClient } from './lib/clients.mjs';
 import { inParallel, makeUsers } from './lib/fixtures.mjs';
 import { Server } from './lib/server.mjs';
 
+const HOOK = '00000000-0000-4000-8000-000000000001';
+
 let server, api, operations, schemas;
 before(async () => {
 	server = await Server.start();
@@ -23,6 +25,8 @@ before(async () => {
 		{ message: { id: 'talk', text: 'x', user_id: 'ann' } }), 201);
 	assertOk(await api.post('/polls', { id: 'lunch', name: 'Lunch?', user_id: 'ann',
 		options: [{ id: 'pizza', text: 'Pizza' }] }), 201);
+	assertOk(await api.patch('/app', { event_hooks: [{ id: HOOK, hook_type: 'webhook', enabled: false,
+		webhook_url: 'http://127.0.0.1:1/' }] }), 200);
 	const doc = (await api.get('/openapi.json', {}, { check: false })).text;
 	({ paths: operations, components: { schemas } } = JSON.parse(doc));
 	operations = Object.entries(operations).flatMap(([path, item]) => Object.entries(item)
@@ -35,7 +39,8 @@ const campaign = (id) => ({ id, sender_id: 'ann', user_ids: ['bob'], message_tem
 
 /* Path parameters that lead to something, so that the body is looked at. */
 const PARAMS = { '/campaigns/{id}': 'draft', '/segments/{id}': 'list', '{type}': 'messaging', '{id}': 'talk',
-	'{poll_id}': 'lunch', '{option_id}': 'pizza', '{user_id}': 'ann', '{name}': 'messaging' };
+	'{poll_id}': 'lunch', '{option_id}': 'pizza', '{user_id}': 'ann', '{name}': 'messaging', '{kind}': 'webhook',
+	'{ident}': HOOK };
 function filled(path) {
 	let out = path;
 	for (const [from, to] of Object.entries(PARAMS))
@@ -157,6 +162,8 @@ const VALID = {
 	CreatePollOption: () => ({ text: 'x', user_id: 'ann' }),
 	UpdatePollOption: () => ({ id: 'pizza', text: 'x', user_id: 'ann' }),
 	CastPollVote: () => ({ vote: { option_id: 'pizza' }, user_id: 'ann' }),
+	CheckPush: () => ({ user_id: 'ann' }),
+	UpdatePushNotificationPreferences: () => ({ preferences: [{ user_id: 'ann', chat_level: 'all' }] }),
 	CreateDevice: () => ({ id: 'x', push_provider: 'apn', user_id: 'ann' }),
 	AddSegmentTargets: () => ({ target_ids: ['ann'] }), DeleteSegmentTargets: () => ({ target_ids: ['ann'] }),
 };
