@@ -104,14 +104,13 @@ struct attempt {
 struct reader {
 	struct haul *haul; /* NULL: nothing was asked for */
 	uint64_t turn;
-	_Atomic bool is_done; /* until then what follows is the thread's, if there is one */
+	_Atomic bool is_done; /* until then what follows is the thread's */
 	struct out_route route;
 	struct place from, to;
 	size_t max;
 	struct freight *load; /* NULL: nothing is to be told */
 	bool more, ok;
 	struct err err; /* unless ok */
-	/* Of a trade that packs_beside. */
 	struct thread thread;
 	struct signal_flag asked;
 	struct db *db;

@@ -331,7 +331,6 @@ push_trade(struct push *p, struct trade *out)
 {
 	*out = (struct trade){.kind = ROUTE_PUSH,
 		.width_max = WIDTH_MAX,
-		.packs_beside = true,
 		.routes = routes,
 		.pack = pack,
 		.ask = ask,

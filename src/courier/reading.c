@@ -1,7 +1,7 @@
 /* reading – from the outbox to loads.
  *
- * A trade that allows it is asked on a thread beside the courier's: what comes next is packed
- * while what was packed is sent.  One question at a time; the answer counts only if the haul
+ * The trade is asked on a thread beside the courier's: what comes next is packed while what was
+ * packed is sent.  One question at a time; the answer counts only if the haul
  * still stands where it stood when it was asked. */
 #include "base/clock.h"
 #include "base/err.h"
@@ -21,18 +21,18 @@
 /* ---- the question and its answer --------------------------------------------------------- */
 
 static void
-answer(struct courier *c, struct db *db, struct arena *a)
+answer(struct courier *c)
 {
 	struct reader *r = &c->reader;
 	struct parcel *parcels = NULL;
 	size_t n = 0;
 
-	arena_reset(a);
+	arena_reset(&r->arena);
 	r->to = r->from;
 	r->more = false;
 	r->load = NULL;
-	r->ok = c->trade.pack(c->trade.arg, db, a, &r->route, &r->to, r->max, &parcels, &n,
-		&r->more, &r->err);
+	r->ok = c->trade.pack(c->trade.arg, r->db, &r->arena, &r->route, &r->to, r->max,
+		&parcels, &n, &r->more, &r->err);
 	if (r->ok && n > 0) {
 		r->load = freight_new(parcels, n);
 		load_deflate(&r->load->stored, buf_view(&r->load->blob));
@@ -48,7 +48,7 @@ run(void *arg)
 	uint64_t seen = 0;
 
 	while (signal_wait(&r->asked, &seen, -1)) {
-		answer(c, r->db, &r->arena);
+		answer(c);
 		fetcher_wake(c->fetcher);
 	}
 }
@@ -66,10 +66,7 @@ ask(struct courier *c, struct haul *h)
 	/* What is told from here on is news. */
 	h->has_more = false;
 	h->read_turn = ++r->turn;
-	if (c->trade.packs_beside)
-		signal_raise(&r->asked);
-	else
-		answer(c, c->db, &c->arena);
+	signal_raise(&r->asked);
 }
 
 static void
@@ -198,8 +195,6 @@ reading_start(struct courier *c, struct err *e)
 {
 	struct reader *r = &c->reader;
 
-	if (!c->trade.packs_beside)
-		return true;
 	if (!db_open(&r->db, c->opts.store, e))
 		return false;
 	arena_init(&r->arena, 1 << 16, SIZE_MAX);
@@ -213,13 +208,11 @@ reading_stop(struct courier *c)
 {
 	struct reader *r = &c->reader;
 
-	if (c->trade.packs_beside) {
-		signal_stop(&r->asked);
-		thread_join(&r->thread);
-		signal_fini(&r->asked);
-		arena_fini(&r->arena);
-		db_close(r->db);
-	}
+	signal_stop(&r->asked);
+	thread_join(&r->thread);
+	signal_fini(&r->asked);
+	arena_fini(&r->arena);
+	db_close(r->db);
 	if (r->haul != NULL && r->load != NULL)
 		freight_free(r->load);
 }

@@ -1,7 +1,7 @@
 /* trade – what a courier has to know of those it carries to.  Webhooks are one trade, push is
  * the other; the courier knows loads, attempts and time, a trade knows what is said and how.
  *
- * All functions are called from the courier's one thread; but see packs_beside. */
+ * All functions are called from the courier's one thread, but pack(). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,10 +38,8 @@ struct trade {
 	bool (*routes)(void *arg, struct db *, struct arena *, struct out_route **out,
 		size_t *n, struct err *e);
 
-	/* pack() shares nothing with the others that changes, and may run beside them. */
-	bool packs_beside;
-
-	/* What is behind ${at} for this route, as parcels, at most about ${max} (those of one
+	/* On a thread beside the others, with which it shares nothing that changes.
+	 * What is behind ${at} for this route, as parcels, at most about ${max} (those of one
 	 * recipient are never divided), and moves ${at} behind what was looked at.  *more:
 	 * there may be others.  No parcel and *more is legal.  Fails: STORE, TOO_LARGE. */
 	bool (*pack)(void *arg, struct db *, struct arena *, const struct out_route *,

@@ -205,7 +205,6 @@ webhooks_new(const struct webhook_opts *opts, struct trade *out)
 		.kind = ROUTE_WEBHOOK,
 		.width_max = WIDTH_MAX,
 		.routes = list_routes,
-		.packs_beside = true,
 		.pack = pack,
 		.dress = dress,
 		.judge = judge,
