@@ -35,7 +35,7 @@ write_json(struct req *r, const json_t *object, const char *name, const char *un
 {
 	const json_t *v = settings_of(object, name);
 
-	jw_key(&r->w, str_of(name));
+	jw_name(&r->w, str_of(name));
 	if (v != NULL)
 		jr_write(&r->w, v);
 	else

@@ -81,10 +81,10 @@ write_question(struct req *q, struct req *r, const struct channel *c, const stru
 	buf_init(&q->out, q->arena, 4096);
 	jw_init(&q->w, &q->out);
 	jw_obj(&q->w);
-	jw_key(&q->w, STR("message"));
+	jw_name(&q->w, STR("message"));
 	chat_write_message(q, m, &state, &people, false);
 	chat_write_user(q, "user", m->author, &people);
-	jw_key(&q->w, STR("channel"));
+	jw_name(&q->w, STR("channel"));
 	chat_write_channel(q, &state, &people);
 	jw_kraw(&q->w, "request_info", cause_text(r));
 	jw_end_obj(&q->w);

@@ -38,7 +38,7 @@ wire_stats(struct req *r, const struct campaign *c)
 
 	jw_kobj(w, "stats");
 	for (size_t i = 0; i < ARRAY_LEN(progress_keys); i++) {
-		jw_key(w, str_of(progress_keys[i]));
+		jw_name(w, str_of(progress_keys[i]));
 		jw_double(w, progress(c));
 	}
 	jw_ki64(w, "stats_channels_created", c->channels_created);
@@ -143,7 +143,7 @@ campaign_wire(struct req *r, const struct campaign *c, const struct campaign_pag
 	jw_kstr(w, "status", c->status);
 	jw_kstr(w, "sender_id", sender->id);
 	if (user_is_live(sender)) {
-		jw_key(w, STR("sender"));
+		jw_name(w, STR("sender"));
 		wire_user(r, sender);
 	}
 	wire_options(r, c);

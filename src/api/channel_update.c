@@ -39,7 +39,7 @@ answer_channel(struct req *r, const struct channel *c, int64_t viewer, bool with
 		chat_note_message(&people, m);
 	if (!chat_people_load(&people, r, e))
 		return false;
-	jw_key(&r->w, STR("channel"));
+	jw_name(&r->w, STR("channel"));
 	chat_write_channel(r, &state, &people);
 	if (with_members) {
 		jw_karr(&r->w, "members");
@@ -48,7 +48,7 @@ answer_channel(struct req *r, const struct channel *c, int64_t viewer, bool with
 		jw_end_arr(&r->w);
 	}
 	if (m != NULL) {
-		jw_key(&r->w, STR("message"));
+		jw_name(&r->w, STR("message"));
 		chat_write_message(r, m, &state, &people, false);
 	}
 	return true;

@@ -32,6 +32,19 @@ static const char *const message_keys[] = {"id", "cid", "text", "html", "type", 
 	"deleted_at", "restricted_visibility", "poll_id", "poll", "parent_id", "channel",
 	"custom"};
 
+/* What cannot be yet: members of messages, of members and of channels that are constant. */
+#define NO_REACTIONS                                                         \
+	"{\"latest_reactions\":[],\"own_reactions\":[],"                     \
+	"\"restricted_visibility\":[],\"reaction_counts\":{},"               \
+	"\"reaction_scores\":{},\"reaction_groups\":null,\"reply_count\":0," \
+	"\"deleted_reply_count\":0}"
+#define NOT_PINNED                                                \
+	"{\"mentioned_channel\":false,\"mentioned_here\":false,"  \
+	"\"shadowed\":false,\"pinned\":false,\"pinned_at\":null," \
+	"\"pinned_by\":null,\"pin_expires\":null}"
+#define NOT_BANNED "{\"banned\":false,\"shadow_banned\":false,\"notifications_muted\":false}"
+#define NOT_MUTED  "{\"blocked\":false,\"muted\":false}"
+
 static bool
 is_among(struct str key, const char *const *names, size_t n)
 {
@@ -88,7 +101,7 @@ chat_write_user(struct req *r, const char *key, int64_t uid, const struct chat_p
 
 	if (u == NULL)
 		return;
-	jw_key(&r->w, str_of(key));
+	jw_name(&r->w, str_of(key));
 	kept = people->texts == NULL ? NULL : &people->texts[u - people->users];
 	if (kept != NULL && kept->p != NULL) {
 		jw_raw(&r->w, *kept);
@@ -412,8 +425,7 @@ write_channel_members(
 	chat_write_user(r, "created_by", c->creator, people);
 	jw_kbool(&r->w, "frozen", c->frozen);
 	jw_kbool(&r->w, "disabled", c->disabled);
-	jw_kbool(&r->w, "blocked", false);
-	jw_kbool(&r->w, "muted", false);
+	jw_members(&r->w, STR(NOT_MUTED));
 	if (!s->is_shared)
 		jw_kbool(&r->w, "hidden", s->me.uid != 0 && s->me.hidden_at != NO_TIME);
 	jw_ki64(&r->w, "member_count", s->member_count);
@@ -502,9 +514,7 @@ chat_write_member(struct req *r, const struct member *m, const struct channel *c
 	jw_kstr(&r->w, "channel_role", m->role);
 	req_ktime(r, "created_at", m->created_at);
 	req_ktime(r, "updated_at", m->updated_at);
-	jw_kbool(&r->w, "banned", false);
-	jw_kbool(&r->w, "shadow_banned", false);
-	jw_kbool(&r->w, "notifications_muted", false);
+	jw_members(&r->w, STR(NOT_BANNED));
 	jw_kbool(&r->w, "is_moderator", str_is(m->role, "channel_moderator"));
 	jw_kstr(&r->w, "status", channel_invite(m));
 	if (m->invited_at != NO_TIME)
@@ -543,8 +553,6 @@ void
 chat_write_message(struct req *r, const struct message *m, const struct chat_state *s,
 	const struct chat_people *people, bool with_channel)
 {
-	static const char *const lists[] = {
-		"latest_reactions", "own_reactions", "restricted_visibility"};
 	const struct poll *poll = chat_people_poll(people, m->poll_id);
 
 	jw_obj(&r->w);
@@ -555,12 +563,7 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 	jw_kstr(&r->w, "type", m->type);
 	chat_write_user(r, "user", m->author, people);
 	jw_kraw(&r->w, "attachments", m->attachments.p ? m->attachments : STR("[]"));
-	write_empty(r, lists, ARRAY_LEN(lists));
-	jw_kraw(&r->w, "reaction_counts", STR("{}"));
-	jw_kraw(&r->w, "reaction_scores", STR("{}"));
-	jw_knull(&r->w, "reaction_groups");
-	jw_ki64(&r->w, "reply_count", 0);
-	jw_ki64(&r->w, "deleted_reply_count", 0);
+	jw_members(&r->w, STR(NO_REACTIONS));
 	jw_karr(&r->w, "mentioned_users");
 	for (size_t i = 0; i < m->nmentioned; i++) {
 		const struct user *u = chat_people_find(people, m->mentioned[i]);
@@ -569,25 +572,19 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 			wire_user(r, u);
 	}
 	jw_end_arr(&r->w);
-	jw_kbool(&r->w, "mentioned_channel", false);
-	jw_kbool(&r->w, "mentioned_here", false);
+	jw_members(&r->w, STR(NOT_PINNED));
 	jw_kbool(&r->w, "silent", m->silent);
-	jw_kbool(&r->w, "shadowed", false);
-	jw_kbool(&r->w, "pinned", false);
-	jw_knull(&r->w, "pinned_at");
-	jw_knull(&r->w, "pinned_by");
-	jw_knull(&r->w, "pin_expires");
 	req_ktime(r, "created_at", m->created_at);
 	req_ktime(r, "updated_at", m->updated_at);
 	req_ktime_opt(r, "deleted_at", m->deleted_at);
 	write_opt(r, "parent_id", m->parent_id);
 	write_opt(r, "poll_id", m->poll_id);
 	if (poll != NULL) {
-		jw_key(&r->w, STR("poll"));
+		jw_name(&r->w, STR("poll"));
 		poll_wire(r, poll, people);
 	}
 	if (with_channel) {
-		jw_key(&r->w, STR("channel"));
+		jw_name(&r->w, STR("channel"));
 		chat_write_channel(r, s, people);
 	}
 	chat_write_custom(r, m->custom, message_keys, ARRAY_LEN(message_keys));
@@ -600,7 +597,7 @@ chat_write_state(struct req *r, const struct chat_state *s, const struct chat_pe
 	static const char *const lists[] = {
 		"pinned_messages", "threads", "watchers", "pending_messages"};
 
-	jw_key(&r->w, STR("channel"));
+	jw_name(&r->w, STR("channel"));
 	chat_write_channel(r, s, people);
 	jw_karr(&r->w, "members");
 	for (size_t i = 0; i < s->nmembers; i++)
@@ -614,7 +611,7 @@ chat_write_state(struct req *r, const struct chat_state *s, const struct chat_pe
 	write_reads(r, s, people);
 	write_empty(r, lists, ARRAY_LEN(lists));
 	if (s->me.uid != 0) {
-		jw_key(&r->w, STR("membership"));
+		jw_name(&r->w, STR("membership"));
 		chat_write_member(r, &s->me, &s->channel, people);
 		req_ktime_opt(r, "hide_messages_before", s->me.cleared_at);
 	}

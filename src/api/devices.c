@@ -112,7 +112,7 @@ put_provider(struct req *r, struct err *e)
 		!address_rule_provider(r, obj, e) ||
 		!push_provider_put(r->db, r->arena, obj, &p, e))
 		return false;
-	jw_key(&r->w, STR("push_provider"));
+	jw_name(&r->w, STR("push_provider"));
 	write_provider(r, &p);
 	return true;
 }

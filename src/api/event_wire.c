@@ -315,7 +315,7 @@ static void
 write_message(struct req *r, const struct event_things *t, const struct chat_people *people)
 {
 	jw_kstr(&r->w, "message_id", t->message.id);
-	jw_key(&r->w, STR("message"));
+	jw_name(&r->w, STR("message"));
 	chat_write_message(r, &t->message, &t->state, people, false);
 	if (t->message.deleted_at != NO_TIME)
 		jw_kbool(&r->w, "hard_delete", t->is_hard);
@@ -346,24 +346,31 @@ write_member(struct req *r, const struct event *ev, const struct event_things *t
 		.rejected_at = NO_TIME,
 	};
 
-	jw_key(&r->w, STR("member"));
+	jw_name(&r->w, STR("member"));
 	chat_write_member(r, member->uid != 0 ? member : &left, &t->state.channel, people);
+}
+
+static void
+write_channel_full(
+	struct req *r, const struct event_things *t, const struct chat_people *people)
+{
+	struct chat_state few = t->state;
+
+	few.nmembers = MIN_OF(few.nmembers, (size_t)EVENT_MEMBERS_MAX);
+	chat_write_channel_full(r, &few, people);
 }
 
 static void
 write_channel(struct req *r, const struct event_shape *shape, const struct event_things *t,
 	const struct chat_people *people)
 {
-	struct chat_state few;
-
-	jw_key(&r->w, STR("channel"));
-	if (!(shape->parts & PART_MEMBERS)) {
+	jw_name(&r->w, STR("channel"));
+	if (!(shape->parts & PART_MEMBERS))
 		chat_write_channel(r, &t->state, people);
-		return;
-	}
-	few = t->state;
-	few.nmembers = MIN_OF(few.nmembers, (size_t)EVENT_MEMBERS_MAX);
-	chat_write_channel_full(r, &few, people);
+	else if (t->channel_text.p != NULL)
+		jw_raw(&r->w, t->channel_text);
+	else
+		write_channel_full(r, t, people);
 }
 
 static void
@@ -382,9 +389,9 @@ static void
 write_vote(struct req *r, const struct event_things *t, const struct chat_people *people)
 {
 	jw_kstr(&r->w, "message_id", t->message.id);
-	jw_key(&r->w, STR("poll"));
+	jw_name(&r->w, STR("poll"));
 	poll_wire(r, &t->poll, people);
-	jw_key(&r->w, STR("poll_vote"));
+	jw_name(&r->w, STR("poll_vote"));
 	poll_wire_vote(r, &t->poll, &t->vote, people);
 }
 
@@ -419,7 +426,7 @@ event_write_parts(struct req *r, const struct event_shape *shape, const struct e
 	if (shape->parts & PART_VOTE)
 		write_vote(r, t, people);
 	if (shape->parts & PART_POLL) {
-		jw_key(&r->w, STR("poll"));
+		jw_name(&r->w, STR("poll"));
 		poll_wire(r, &t->poll, people);
 	}
 	if (shape->parts & PART_CLEARED)
@@ -441,14 +448,29 @@ event_write(struct req *r, const struct event_shape *shape, const struct event *
 	jw_end_obj(&r->w);
 }
 
+static void
+begin_text(struct req *r)
+{
+	buf_init(&r->out, r->arena, 8192);
+	jw_init(&r->w, &r->out);
+}
+
 struct str
 event_text(struct req *r, const struct event_shape *shape, const struct event *ev,
-	const struct event_things *t, const struct member *member,
+	const struct event_things *t, const struct member *member, const struct unread *unread,
 	const struct chat_people *people)
 {
-	buf_init(&r->out, r->arena, 4096);
-	jw_init(&r->w, &r->out);
-	event_write(r, shape, ev, t, member, NULL, people);
+	begin_text(r);
+	event_write(r, shape, ev, t, member, unread, people);
+	return buf_view(&r->out);
+}
+
+struct str
+event_channel_text(
+	struct req *r, const struct event_things *t, const struct chat_people *people)
+{
+	begin_text(r);
+	write_channel_full(r, t, people);
 	return buf_view(&r->out);
 }
 

@@ -61,6 +61,9 @@ struct event_things {
 	int64_t watchers;        /* −1: not to be told */
 	struct poll poll;        /* no 0: none */
 	struct poll_vote vote;
+	/* The channel with members as it was written for another event of the same moment; p ==
+	 * NULL: it was not. */
+	struct str channel_text;
 };
 
 /* Loads and notes the people.  *found false: it is gone, and there is nothing to tell any more.
@@ -80,8 +83,12 @@ void event_write(struct req *r, const struct event_shape *, const struct event *
 /* The same without counts, as members of an object that is open. */
 void event_write_parts(struct req *r, const struct event_shape *, const struct event *,
 	const struct event_things *, const struct member *, const struct chat_people *);
-/* The same as a text of its own. */
+/* An event as a text of its own. */
 struct str event_text(struct req *r, const struct event_shape *, const struct event *,
-	const struct event_things *, const struct member *, const struct chat_people *);
+	const struct event_things *, const struct member *, const struct unread *,
+	const struct chat_people *);
+/* The channel with members, for several events. */
+struct str
+event_channel_text(struct req *r, const struct event_things *, const struct chat_people *);
 /* The text of an event with what its reader has not read. */
 struct str event_with_counts(struct req *r, struct str text, const struct unread *);

@@ -147,7 +147,7 @@ hook_write(struct req *r, const struct event *ev, const struct event_things *t,
 		jw_ki64(&r->w, "watcher_count",
 			r->ctx->hub ? hub_watcher_count(r->ctx->hub, ev->channel) : 0);
 	if (ev->kind == EVENT_CHANNEL_CREATED) {
-		jw_key(&r->w, STR("channel"));
+		jw_name(&r->w, STR("channel"));
 		chat_write_channel_full(r, &t->state, people);
 	}
 	write_members(r, &t->state, people);

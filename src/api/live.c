@@ -188,7 +188,7 @@ post_absent(struct telling *t, const struct event_tale *tale, const struct event
 
 		if (text.p == NULL || tale->absent.parts & PART_MEMBER)
 			text = event_text(&t->req, &tale->absent, ev, things,
-				member_of(things, uid), people);
+				member_of(things, uid), NULL, people);
 		live_post(t->live, HUB_ABSENT, uid, ev->channel,
 			tale->absent.parts & PART_COUNTS
 				? event_with_counts(&t->req, text, &a->unread[i])
@@ -239,16 +239,15 @@ post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 		things->watchers =
 			ev->channel != 0 ? hub_watcher_count(l->hub, ev->channel) : -1;
 		text = event_text(
-			&t->req, &tale->watchers, ev, things, &things->member, people);
+			&t->req, &tale->watchers, ev, things, &things->member, NULL, people);
 		members.n = tale->watchers.parts & PART_COUNTS ? a->nabsent : 0;
 		live_post_watchers(t, event_room(ev), text, &members);
 		things->watchers = -1;
 	}
 	post_absent(t, tale, ev, things, a, people);
 	if (a->user) {
-		text = event_text(&t->req, &tale->user, ev, things, &things->member, people);
-		if (tale->user.parts & PART_COUNTS)
-			text = event_with_counts(&t->req, text, &a->of_user);
+		text = event_text(
+			&t->req, &tale->user, ev, things, &things->member, &a->of_user, people);
 		live_post(l, HUB_USER, ev->uid, 0, text);
 	}
 	/* Who is gone does not hear what is said from now on. */

@@ -297,26 +297,21 @@ struct news {
 	const struct committed *batch; /* NULL: it was sent through the API */
 	struct event_things things;
 	struct event sent;
-	struct str absent; /* the text for who does not watch; p == NULL: not written yet */
+	bool is_to_many;
+	struct str absent; /* the text for them who do not watch; p == NULL: not written yet */
 };
 
 static void
-post_counted(
-	struct telling *t, struct slice *s, size_t h, const struct news *n, struct str text)
-{
-	live_post(t->live, HUB_ABSENT, s->uids[h], n->sent.channel,
-		event_with_counts(&t->req, text, &s->unread[h]));
-}
-
-static void
-post_made(struct telling *t, struct slice *s, size_t h, const struct news *n)
+post_made(struct telling *t, struct slice *s, size_t h, struct news *n)
 {
 	struct event made =
 		committed_event(EVENT_CHANNEL_CREATED, &n->things.message, s->uids[h]);
 
-	post_counted(t, s, h, n,
+	if (n->things.channel_text.p == NULL)
+		n->things.channel_text = event_channel_text(&t->req, &n->things, &s->people);
+	live_post(t->live, HUB_ABSENT, s->uids[h], n->sent.channel,
 		event_text(&t->req, &event_tale(made.kind)->absent, &made, &n->things,
-			&s->members[h], &s->people));
+			&s->members[h], &s->unread[h], &s->people));
 }
 
 static void
@@ -330,7 +325,26 @@ post_shown(struct telling *t, struct slice *s, size_t h, const struct news *n)
 	his.state.is_shared = false;
 	live_post(t->live, HUB_USER, s->uids[h], 0,
 		event_text(&t->req, &event_tale(shown.kind)->user, &shown, &his, &s->members[h],
-			&s->people));
+			NULL, &s->people));
+}
+
+/* What is the same for all of them is written once. */
+static void
+post_new(struct telling *t, struct slice *s, size_t h, struct news *n)
+{
+	const struct event_shape *shape = &event_tale(n->sent.kind)->absent;
+	const struct unread *unread = &s->unread[h];
+	struct str text;
+
+	if (!n->is_to_many || n->absent.p == NULL)
+		text = event_text(&t->req, shape, &n->sent, &n->things, &n->things.member,
+			n->is_to_many ? NULL : unread, &s->people);
+	if (n->is_to_many) {
+		if (n->absent.p == NULL)
+			n->absent = text;
+		text = event_with_counts(&t->req, n->absent, unread);
+	}
+	live_post(t->live, HUB_ABSENT, s->uids[h], n->sent.channel, text);
 }
 
 /* Hidden channels stay so, and silent, unless the campaign shows them. */
@@ -345,10 +359,7 @@ post_member(struct telling *t, struct slice *s, size_t h, struct news *n)
 		post_made(t, s, h, n);
 	if (n->batch != NULL && committed_showed(n->batch, m))
 		post_shown(t, s, h, n);
-	if (n->absent.p == NULL)
-		n->absent = event_text(&t->req, &event_tale(n->sent.kind)->absent, &n->sent,
-			&n->things, &n->things.member, &s->people);
-	post_counted(t, s, h, n, n->absent);
+	post_new(t, s, h, n);
 }
 
 /* Who sees it hears from here on what becomes of its poll. */
@@ -376,7 +387,7 @@ post_watchers(struct telling *t, struct slice *s, size_t from, size_t to, struct
 	post_poll(t, s, n);
 	live_post_watchers(t, n->sent.channel,
 		event_text(&t->req, &event_tale(n->sent.kind)->watchers, &n->sent, &n->things,
-			&n->things.member, &s->people),
+			&n->things.member, NULL, &s->people),
 		&members);
 	n->things.watchers = -1;
 }
@@ -417,6 +428,7 @@ post_message(struct telling *t, struct slice *s, size_t i)
 	n.things.state.members = s->shown[s->channel_of[i]];
 	n.things.state.nmembers = s->nshown[s->channel_of[i]];
 	range_of(s, i, &from, &to);
+	n.is_to_many = to - from > 1;
 	live_room(t->live, 1 + PRESENT_MAX + 3 * (to - from));
 	post_watchers(t, s, from, to, &n);
 	for (size_t h = from; h < to; h++)

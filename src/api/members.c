@@ -151,7 +151,7 @@ patch_member(struct req *r, const struct channel *c, int64_t uid, const struct p
 	chat_people_add(&people, uid);
 	if (!chat_people_load(&people, r, e))
 		return false;
-	jw_key(&r->w, STR("channel_member"));
+	jw_name(&r->w, STR("channel_member"));
 	chat_write_member(r, &m, c, &people);
 	return true;
 }

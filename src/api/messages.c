@@ -224,7 +224,7 @@ answer_message(struct req *r, const struct message *m, const struct channel *c, 
 	chat_note_message(&people, m);
 	if (!chat_people_load(&people, r, e))
 		return false;
-	jw_key(&r->w, STR("message"));
+	jw_name(&r->w, STR("message"));
 	chat_write_message(r, m, &state, &people, with_channel);
 	return true;
 }

@@ -41,7 +41,7 @@ write_route(struct req *r, const struct route_report *p)
 	jw_ki64(&r->w, "dropped", p->dropped);
 	jw_ki64(&r->w, "missed", p->missed);
 	jw_ki64(&r->w, "behind", p->behind);
-	jw_key(&r->w, STR("lag"));
+	jw_name(&r->w, STR("lag"));
 	jw_double(&r->w, (double)(p->lag_us / 1000) / 1000);
 	jw_end_obj(&r->w);
 }
@@ -105,7 +105,7 @@ switch_route(struct req *r, bool pauses, struct err *e)
 		return false;
 	if (n == 0)
 		return fail(e, ERR_NOT_FOUND, "the route has gone meanwhile");
-	jw_key(&r->w, STR("route"));
+	jw_name(&r->w, STR("route"));
 	write_route(r, &reports[0]);
 	return true;
 }

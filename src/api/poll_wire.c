@@ -43,7 +43,7 @@ write_user(struct req *r, const char *id_key, const char *key, int64_t uid,
 	if (u == NULL)
 		return;
 	jw_kstr(&r->w, id_key, u->id);
-	jw_key(&r->w, str_of(key));
+	jw_name(&r->w, str_of(key));
 	wire_user(r, u);
 }
 

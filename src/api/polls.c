@@ -244,10 +244,10 @@ answer_poll(struct req *r, struct str id, int64_t viewer, const struct poll_vote
 		poll_wire_note_vote(&people, &p, vote);
 	if (!chat_people_load(&people, r, e))
 		return false;
-	jw_key(&r->w, STR("poll"));
+	jw_name(&r->w, STR("poll"));
 	poll_wire(r, &p, &people);
 	if (vote != NULL) {
-		jw_key(&r->w, STR("vote"));
+		jw_name(&r->w, STR("vote"));
 		poll_wire_vote(r, &p, vote, &people);
 	}
 	return true;
@@ -266,7 +266,7 @@ answer_option(struct req *r, struct str id, struct str option_id, struct err *e)
 		return fail(e, ERR_NOT_FOUND,
 			"option with id %.*s doesn't exist in poll with id %.*s",
 			STR_ARG(option_id), STR_ARG(id));
-	jw_key(&r->w, STR("poll_option"));
+	jw_name(&r->w, STR("poll_option"));
 	poll_wire_option(r, &p, option);
 	return true;
 }

@@ -47,7 +47,7 @@ put_template(struct req *r, struct err *e)
 
 	if (!req_body(r, &body, e) || !push_event_put(r->db, r->arena, body, &ev, e))
 		return false;
-	jw_key(&r->w, STR("template"));
+	jw_name(&r->w, STR("template"));
 	write_template(r, &ev);
 	return true;
 }

@@ -43,7 +43,7 @@ write_read_event(struct req *r, const struct channel *c, const struct user *u,
 	jw_kstr(&r->w, "channel_id", c->id);
 	jw_kstr(&r->w, "channel_type", c->type);
 	req_ktime(r, "created_at", state->last_read);
-	jw_key(&r->w, STR("user"));
+	jw_name(&r->w, STR("user"));
 	wire_user(r, u);
 	if (state->last_message_id.p != NULL)
 		jw_kstr(&r->w, "last_read_message_id", state->last_message_id);

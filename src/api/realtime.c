@@ -263,7 +263,7 @@ write_first(struct req *r, struct str conn_id, const struct user *u, struct err 
 				   !unread_of_users(r->db, r->arena, &u->uid, 1, &unread, e)))
 		return false;
 	open_health_check(&r->w, conn_id);
-	jw_key(&r->w, STR("me"));
+	jw_name(&r->w, STR("me"));
 	wire_user_full(r, u, devices, ndevices, &unread);
 	jw_end_obj(&r->w);
 	return arena_check(r->arena, e);

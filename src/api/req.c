@@ -544,13 +544,14 @@ req_acting_user(struct req *r, const json_t *body, struct str *id, struct err *e
 void
 req_ktime(struct req *r, const char *key, int64_t us)
 {
-	char text[CLOCK_RFC3339_LEN];
+	char text[CLOCK_RFC3339_LEN + 2];
 
 	if (us == NO_TIME) {
 		jw_knull(&r->w, key);
 	} else if (r->dialect == DIALECT_V1) {
-		clock_to_rfc3339(us, text);
-		jw_kstr(&r->w, key, (struct str){text, sizeof text});
+		text[0] = text[sizeof(text) - 1] = '"';
+		clock_to_rfc3339(us, text + 1);
+		jw_kraw(&r->w, key, (struct str){text, sizeof(text)});
 	} else {
 		/* int64 nanoseconds end in the year 2262; later times stop there. */
 		jw_ki64(&r->w, key,

@@ -14,7 +14,7 @@
 static void
 answer_segment(struct req *r, const struct segment *s)
 {
-	jw_key(&r->w, STR("segment"));
+	jw_name(&r->w, STR("segment"));
 	wire_segment(r, s);
 }
 

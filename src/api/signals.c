@@ -105,7 +105,7 @@ write_event(struct req *r, const struct channel *c, const struct signal_event *s
 	req_ktime(r, "created_at", now);
 	if (s->parent_id.n > 0)
 		jw_kstr(&r->w, "parent_id", s->parent_id);
-	jw_key(&r->w, STR("user"));
+	jw_name(&r->w, STR("user"));
 	wire_user(r, &s->user);
 	chat_write_custom(r, s->custom, event_keys, ARRAY_LEN(event_keys));
 	jw_end_obj(&r->w);
@@ -170,7 +170,7 @@ send_event(struct req *r, struct err *e)
 		!user_by_uid(r->db, r->arena, viewer, &s.user, e))
 		return false;
 	post_everywhere(r, c.no, frame_of(r, &c, &s, now));
-	jw_key(&r->w, STR("event"));
+	jw_name(&r->w, STR("event"));
 	write_event(r, &c, &s, now);
 	return true;
 }

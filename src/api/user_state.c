@@ -51,7 +51,7 @@ answer_user(struct req *r, struct str task, struct err *e)
 	if (!user_resolve(r->db, r->arena, &r->param[0], 1, &uid, e) ||
 		!user_by_uid(r->db, r->arena, uid, &u, e))
 		return false;
-	jw_key(&r->w, STR("user"));
+	jw_name(&r->w, STR("user"));
 	wire_user(r, &u);
 	answer_task(r, task);
 	return true;

@@ -315,7 +315,7 @@ guest(struct req *r, struct err *e)
 	if (!(r->is_anonymous ? name_guest(r, &u, e) : check_guest(r, &u, e)) ||
 		!user_upsert(r->db, r->arena, &u, 1, e))
 		return false;
-	jw_key(&r->w, STR("user"));
+	jw_name(&r->w, STR("user"));
 	wire_user(r, &u);
 	jw_kstr(&r->w, "access_token",
 		auth_sign(r->arena, r->ctx->app->api_secret, u.id, next_second(), 0));

@@ -105,11 +105,9 @@ escape_byte(struct buf *out, unsigned char c)
 static void
 begin_item(struct jw *w)
 {
-	if (get_bit(w->has_items, w->depth)) {
-		assert(w->depth > 0);
+	if (w->after_item)
 		buf_char(w->out, ',');
-	}
-	set_bit(w->has_items, w->depth, true);
+	w->after_item = true;
 }
 
 static void
@@ -119,7 +117,7 @@ begin_value(struct jw *w)
 		w->after_key = false;
 		return;
 	}
-	assert(!get_bit(w->is_obj, w->depth));
+	assert(!get_bit(w->is_obj, w->depth) && (w->depth > 0 || !w->after_item));
 	begin_item(w);
 }
 
@@ -129,7 +127,7 @@ open_level(struct jw *w, char bracket, bool is_obj)
 	begin_value(w);
 	assert(w->depth + 1 < JW_MAX_DEPTH);
 	w->depth++;
-	set_bit(w->has_items, w->depth, false);
+	w->after_item = false;
 	set_bit(w->is_obj, w->depth, is_obj);
 	buf_char(w->out, bracket);
 }
@@ -140,15 +138,22 @@ close_level(struct jw *w, char bracket, bool is_obj)
 	assert(w->depth > 0 && !w->after_key);
 	assert(get_bit(w->is_obj, w->depth) == is_obj);
 	w->depth--;
+	w->after_item = true;
 	buf_char(w->out, bracket);
 }
 
 static void
 put_quoted(struct buf *out, struct str s)
 {
-	buf_room(out, s.n + 2);
-	buf_char(out, '"');
-	jw_escape(out, s);
+	size_t run = plain_run(s);
+	char *p = buf_room(out, s.n + 2);
+
+	*p++ = '"';
+	if (run > 0)
+		memcpy(p, s.p, run);
+	out->n += 1 + run;
+	if (run < s.n)
+		jw_escape(out, str_sub(s, run, s.n - run));
 	buf_char(out, '"');
 }
 
@@ -205,6 +210,23 @@ jw_key(struct jw *w, struct str key)
 	put_quoted(w->out, key);
 	buf_char(w->out, ':');
 	w->after_key = true;
+}
+
+void
+jw_name(struct jw *w, struct str key)
+{
+	char *p = buf_room(w->out, key.n + 4), *from = p;
+
+	assert(!w->after_key && get_bit(w->is_obj, w->depth));
+	if (w->after_item)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, key.p, key.n);
+	p += key.n;
+	*p++ = '"';
+	*p++ = ':';
+	w->out->n += (size_t)(p - from);
+	w->after_item = w->after_key = true;
 }
 
 void
@@ -282,53 +304,4 @@ jw_members(struct jw *w, struct str json)
 		return;
 	begin_item(w);
 	buf_str(w->out, s);
-}
-
-void
-jw_kstr(struct jw *w, const char *key, struct str s)
-{
-	jw_key(w, str_of(key));
-	jw_str(w, s);
-}
-
-void
-jw_ki64(struct jw *w, const char *key, int64_t v)
-{
-	jw_key(w, str_of(key));
-	jw_i64(w, v);
-}
-
-void
-jw_kbool(struct jw *w, const char *key, bool v)
-{
-	jw_key(w, str_of(key));
-	jw_bool(w, v);
-}
-
-void
-jw_knull(struct jw *w, const char *key)
-{
-	jw_key(w, str_of(key));
-	jw_null(w);
-}
-
-void
-jw_kraw(struct jw *w, const char *key, struct str json)
-{
-	jw_key(w, str_of(key));
-	jw_raw(w, json);
-}
-
-void
-jw_kobj(struct jw *w, const char *key)
-{
-	jw_key(w, str_of(key));
-	jw_obj(w);
-}
-
-void
-jw_karr(struct jw *w, const char *key)
-{
-	jw_key(w, str_of(key));
-	jw_arr(w);
 }

@@ -15,8 +15,8 @@ struct jw {
 	struct buf *out;
 	unsigned depth;
 	bool after_key;
-	uint8_t has_items[JW_MAX_DEPTH / 8]; /* bit per level: a comma is due */
-	uint8_t is_obj[JW_MAX_DEPTH / 8];    /* bit per level: members, so keys are due */
+	bool after_item;                  /* a comma is due */
+	uint8_t is_obj[JW_MAX_DEPTH / 8]; /* bit per level: members, so keys are due */
 };
 
 void jw_init(struct jw *w, struct buf *out);
@@ -38,14 +38,59 @@ void jw_raw(struct jw *w, struct str json);
  * open here, without its braces.  Used to flatten custom data (api.md §0.4). */
 void jw_members(struct jw *w, struct str json);
 
-/* key and value in one call; ${key} is a C string literal. */
-void jw_kstr(struct jw *w, const char *key, struct str s);
-void jw_ki64(struct jw *w, const char *key, int64_t v);
-void jw_kbool(struct jw *w, const char *key, bool v);
-void jw_knull(struct jw *w, const char *key);
-void jw_kraw(struct jw *w, const char *key, struct str json);
-void jw_kobj(struct jw *w, const char *key);
-void jw_karr(struct jw *w, const char *key);
+/* A key of the program's own: it needs no escape. */
+void jw_name(struct jw *w, struct str key);
+
+/* Such a key and its value in one call.  Inline, so that the lengths of literals are constants.
+ */
+static inline void
+jw_kstr(struct jw *w, const char *key, struct str s)
+{
+	jw_name(w, str_of(key));
+	jw_str(w, s);
+}
+
+static inline void
+jw_ki64(struct jw *w, const char *key, int64_t v)
+{
+	jw_name(w, str_of(key));
+	jw_i64(w, v);
+}
+
+static inline void
+jw_kbool(struct jw *w, const char *key, bool v)
+{
+	jw_name(w, str_of(key));
+	jw_bool(w, v);
+}
+
+static inline void
+jw_knull(struct jw *w, const char *key)
+{
+	jw_name(w, str_of(key));
+	jw_null(w);
+}
+
+static inline void
+jw_kraw(struct jw *w, const char *key, struct str json)
+{
+	jw_name(w, str_of(key));
+	jw_raw(w, json);
+}
+
+static inline void
+jw_kobj(struct jw *w, const char *key)
+{
+	jw_name(w, str_of(key));
+	jw_obj(w);
+}
+
+static inline void
+jw_karr(struct jw *w, const char *key)
+{
+	jw_name(w, str_of(key));
+	jw_arr(w);
+}
 
 /* ${s} with JSON escaping and no quotes, appended to ${out}; shared with templates. */
 void jw_escape(struct buf *out, struct str s);

@@ -232,7 +232,7 @@ write_message(struct jw *w, const struct push_scene *s)
 		jw_kstr(w, "parent_id", m->parent_id);
 	if (m->poll_id.p != NULL)
 		jw_kstr(w, "poll_id", m->poll_id);
-	jw_key(w, STR("user"));
+	jw_name(w, STR("user"));
 	write_user(w, s->sender);
 	end_object(w, m->custom);
 }

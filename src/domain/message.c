@@ -71,11 +71,55 @@ mark_custom(struct arena *a, struct str campaign_id, struct str custom)
 	return buf_view(&b);
 }
 
+/* What messages have of their campaign. */
+struct origin {
+	int64_t campaign; /* number; 0: of none yet */
+	struct str poll_id, attachments, custom;
+};
+
+/* Messages that are read together are mostly of one campaign. */
 static void
-message_from_row(struct rows *r, struct arena *a, const struct app *app, struct message *out)
+read_origin(struct rows *r, struct arena *a, struct origin *o)
 {
-	/* Borrowed: of a campaign's template only what is shown is copied. */
-	struct str extra = row_str(r, 6), details = extra;
+	/* Borrowed: only what is shown is copied. */
+	struct str template = row_str(r, 12);
+
+	if (o->campaign == row_int(r, 9))
+		return;
+	o->campaign = row_int(r, 9);
+	o->poll_id = jscan_text(a, jscan_member(template, STR("poll_id")));
+	if (o->poll_id.n == 0)
+		o->poll_id = STR_NONE;
+	o->attachments = arena_dup(a, raw_member(template, STR("attachments"), JSCAN_ARRAY));
+	o->custom = mark_custom(
+		a, row_str(r, 10), raw_member(template, STR("custom"), JSCAN_OBJECT));
+}
+
+/* What the row itself says, of a campaign's message if its owner has changed it. */
+static void
+read_extra(struct rows *r, struct arena *a, struct message *m)
+{
+	struct str extra = row_str(r, 6);
+
+	m->type = jscan_text(a, jscan_member(extra, STR("type")));
+	if (m->type.p == NULL)
+		m->type = STR("regular");
+	m->parent_id = jscan_text(a, jscan_member(extra, STR("parent_id")));
+	m->poll_id = jscan_text(a, jscan_member(extra, STR("poll_id")));
+	m->silent = jscan_member(extra, STR("silent")).type == JSCAN_TRUE;
+	m->skip_push = jscan_member(extra, STR("skip_push")).type == JSCAN_TRUE;
+	read_mentions(a, extra, m);
+	m->attachments = arena_dup(a, raw_member(extra, STR("attachments"), JSCAN_ARRAY));
+	m->custom = raw_member(extra, STR("custom"), JSCAN_OBJECT);
+	m->custom = m->campaign != 0 ? mark_custom(a, row_str(r, 10), m->custom)
+				     : arena_dup(a, m->custom);
+}
+
+/* ${o}: of the rows before, {0} at first. */
+static void
+message_from_row(struct rows *r, struct arena *a, const struct app *app, struct origin *o,
+	struct message *out)
+{
 	bool by_campaign = row_null(r, 4) && !row_null(r, 9);
 
 	*out = (struct message){.key = row_int(r, 0), .channel = row_int(r, 1)};
@@ -85,28 +129,19 @@ message_from_row(struct rows *r, struct arena *a, const struct app *app, struct 
 	out->id = message_wire_id(a, app, out->key, row_str(r, 5));
 	out->updated_at = row_null(r, 7) ? out->created_at : row_int(r, 7);
 	out->deleted_at = row_time(r, 8);
-	out->type = jscan_text(a, jscan_member(extra, STR("type")));
-	if (out->type.p == NULL)
-		out->type = STR("regular");
-	out->parent_id = jscan_text(a, jscan_member(extra, STR("parent_id")));
-	out->poll_id = jscan_text(a, jscan_member(extra, STR("poll_id")));
-	out->silent = jscan_member(extra, STR("silent")).type == JSCAN_TRUE;
-	out->skip_push = jscan_member(extra, STR("skip_push")).type == JSCAN_TRUE;
-	read_mentions(a, extra, out);
-	if (by_campaign) {
-		struct str template = row_str(r, 12);
-
+	out->type = STR("regular");
+	if (by_campaign)
 		out->campaign = row_int(r, 9);
-		out->poll_id = jscan_text(a, jscan_member(template, STR("poll_id")));
-		if (out->poll_id.n == 0)
-			out->poll_id = STR_NONE;
-		if (extra.p == NULL)
-			details = template;
-	}
-	out->attachments = arena_dup(a, raw_member(details, STR("attachments"), JSCAN_ARRAY));
-	out->custom = raw_member(details, STR("custom"), JSCAN_OBJECT);
-	out->custom = by_campaign ? mark_custom(a, row_str(r, 10), out->custom)
-				  : arena_dup(a, out->custom);
+	if (!row_null(r, 6))
+		read_extra(r, a, out);
+	if (!by_campaign)
+		return;
+	read_origin(r, a, o);
+	out->poll_id = o->poll_id;
+	if (!row_null(r, 6))
+		return;
+	out->attachments = o->attachments;
+	out->custom = o->custom;
 }
 
 /* What differs from the defaults, as the column extra; p == NULL: nothing. */
@@ -160,6 +195,7 @@ bool
 message_find(struct db *db, struct arena *a, const struct app *app, struct str id,
 	struct message *out, bool *found, struct err *e)
 {
+	struct origin origin = {0};
 	struct rows r;
 	int64_t key;
 	bool ok;
@@ -172,7 +208,7 @@ message_find(struct db *db, struct arena *a, const struct app *app, struct str i
 	if (!ok)
 		return false;
 	if (rows_next(&r)) {
-		message_from_row(&r, a, app, out);
+		message_from_row(&r, a, app, &origin, out);
 		*found = true;
 	}
 	return rows_end(&r, e);
@@ -184,6 +220,7 @@ message_by_keys(struct db *db, struct arena *a, const struct app *app, const int
 {
 	struct col cols[] = {COL_INTS(keys)};
 	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
+	struct origin origin = {0};
 	struct rows r;
 
 	for (size_t i = 0; i < n; i++)
@@ -193,7 +230,7 @@ message_by_keys(struct db *db, struct arena *a, const struct app *app, const int
 	if (!db_query(db, SQL_MESSAGE_BY_KEYS, NO_ARGS, &bulk, &r, e))
 		return false;
 	while (!arena_overflowed(a) && rows_next(&r))
-		message_from_row(&r, a, app, &out[row_int(&r, 13)]);
+		message_from_row(&r, a, app, &origin, &out[row_int(&r, 13)]);
 	return rows_end(&r, e) && arena_check(a, e);
 }
 
@@ -235,6 +272,7 @@ static bool
 walk(struct walk *w, enum sql_id sql, int64_t at, int64_t key, size_t limit, struct err *e)
 {
 	size_t end = w->n + limit;
+	struct origin origin = {0};
 	struct rows r;
 
 	if (limit == 0)
@@ -247,7 +285,7 @@ walk(struct walk *w, enum sql_id sql, int64_t at, int64_t key, size_t limit, str
 	while (w->n < end && !arena_overflowed(w->arena) && rows_next(&r)) {
 		struct message *m = &w->list[w->n++];
 
-		message_from_row(&r, w->arena, w->app, m);
+		message_from_row(&r, w->arena, w->app, &origin, m);
 		if (m->deleted_at != NO_TIME)
 			message_blank(m);
 	}

@@ -1,17 +1,19 @@
 -- How much users have not read (domain/unread.h).
 
 -- Of a channel since a time, among its newest messages.  Campaigns write neither silent
--- messages nor replies; their author is the sender of the batch that the key is among.
+-- messages nor replies; their author is the sender of the batch that the key is among, which
+-- needs to be known for users only who send campaigns.
 -- name: unread_counts
 SELECT r.ord, (
 	SELECT COUNT(*) FROM (
 		SELECT m.key, m.author, m.extra FROM messages m
 		WHERE m.channel = r.channel AND m.created_at > r.since AND m.deleted_at IS NULL
 		ORDER BY m.created_at DESC LIMIT $1) AS x
-	WHERE r.uid <> COALESCE(x.author, (
-		SELECT (SELECT p.sender FROM campaigns p WHERE p.no = b.campaign)
-		FROM batches b WHERE b.first_key <= x.key
-		ORDER BY b.first_key DESC LIMIT 1))
+	WHERE (x.author IS NULL AND NOT EXISTS (SELECT 1 FROM campaigns p WHERE p.sender = r.uid)
+		OR r.uid <> COALESCE(x.author, (
+			SELECT (SELECT p.sender FROM campaigns p WHERE p.no = b.campaign)
+			FROM batches b WHERE b.first_key <= x.key
+			ORDER BY b.first_key DESC LIMIT 1)))
 	AND (x.author IS NULL OR x.extra IS NULL
 		OR (NOT fan_json_cmp(x.extra, 'silent', 'eq', 'true')
 			AND NOT fan_json_cmp(x.extra, 'parent_id', 'exists', 'true'))))
