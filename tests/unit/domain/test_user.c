@@ -164,6 +164,37 @@ mention_numbers_in_byte_order(void **state)
 		"user with id zoe doesn't exist");
 }
 
+/* Ids that begin alike, for longer than is looked at first, and end anywhere. */
+static void
+many_mentions_are_numbered_in_byte_order(void **state)
+{
+	enum { IDS = 3000, LEN_MAX = 24 };
+	struct fixture *f = *state;
+	struct str *ids = arena_array(&f->arena, IDS, sizeof(*ids));
+	int64_t *uids = arena_array(&f->arena, IDS, sizeof(*uids)), next;
+	unsigned seed = 11;
+
+	for (int i = 0; i < IDS; i++) {
+		char *p = arena_alloc(&f->arena, LEN_MAX);
+		size_t n = 5;
+
+		memcpy(p, "alike", n);
+		for (size_t end = n + (size_t)rand_r(&seed) % (LEN_MAX - n); n < end; n++)
+			p[n] = rand_r(&seed) % 16 == 0 ? (char)0xc3 : 'a';
+		ids[i] = (struct str){p, n};
+	}
+	mention(f, ids, IDS, uids);
+	next = uids[0];
+	for (int i = 0; i < IDS; i++)
+		next = MIN_OF(next, uids[i]);
+	qsort(ids, IDS, sizeof(*ids), str_cmp_qsort);
+	mention(f, ids, IDS, uids);
+	for (int i = 0; i < IDS; i++) {
+		next += i > 0 && !str_eq(ids[i - 1], ids[i]);
+		assert_int_equal(uids[i], next);
+	}
+}
+
 static void
 mentioned_user_begins_with_upsert(void **state)
 {
@@ -521,6 +552,7 @@ main(void)
 		TEST(upsert_replaces_data),
 		TEST(upsert_last_of_the_same_id_wins),
 		TEST(mention_numbers_in_byte_order),
+		TEST(many_mentions_are_numbered_in_byte_order),
 		TEST(mentioned_user_begins_with_upsert),
 		TEST(many_upserts_keep_keys),
 		TEST(by_uids_keeps_the_order_asked_for),
