@@ -8,11 +8,14 @@
 #include "api/hook_pack_impl.h"
 #include "api/hook_wire.h"
 #include "base/arena.h"
+#include "base/err.h"
 #include "domain/unread.h"
 
 /* Messages that are loaded together, and slices in one step: they bound memory and time. */
 #define SLICE  256
 #define SLICES 16
+/* Members of several channels that are read at once. */
+#define MEMBERS_MAX 65536
 
 /* Types of events that a batch may have, and which of them the hook wants. */
 struct wanted {
@@ -44,26 +47,27 @@ wanted_of(const struct packing *p, const struct committed *c)
 /* Which members are read: those in the envelope, the author, and all where the campaign may
  * have shown the channel to any. */
 static void
-choose_members(struct slice *s, bool all, struct channel *theirs, int64_t *uids,
+choose_members(struct slice *s, struct channel *theirs, int64_t *uids,
 	const struct channel_pair *pairs, size_t npairs)
 {
 	const struct committed_slice *of = &s->of;
 	size_t n = 0;
 
 	for (size_t i = 0, k = 0; i < of->n; i++) {
-		size_t shown = 0;
+		int64_t author = of->messages[i].author;
+		bool has_author = author == 0;
 
 		s->first[i] = n;
 		for (; k < npairs && pairs[k].channel == i; k++) {
-			of->states[i].member_count++;
-			if (shown >= HOOK_MEMBERS && !all &&
-				pairs[k].uid != of->messages[i].author)
-				continue;
+			has_author |= pairs[k].uid == author;
 			theirs[n] = of->channels[i];
 			uids[n++] = pairs[k].uid;
-			shown++;
 		}
-		s->nshown[i] = MIN_OF(shown, (size_t)HOOK_MEMBERS);
+		s->nshown[i] = MIN_OF(n - s->first[i], (size_t)HOOK_MEMBERS);
+		if (has_author)
+			continue;
+		theirs[n] = of->channels[i];
+		uids[n++] = author;
 	}
 	s->first[of->n] = n;
 }
@@ -74,16 +78,25 @@ load_members(struct req *r, struct slice *s, bool all, struct err *e)
 	struct channel_pair *pairs;
 	struct channel *theirs;
 	int64_t *uids;
-	size_t npairs;
+	int64_t *counts = arena_array(r->arena, s->of.n + 1, sizeof(*counts));
+	size_t each = all ? CHANNEL_PAIRS_MAX : HOOK_MEMBERS, npairs, max;
 
-	if (!channel_pairs(r->db, r->arena, s->of.channels, s->of.n, &pairs, &npairs, e))
+	if (!channel_pairs(
+		    r->db, r->arena, s->of.channels, s->of.n, 0, each, &pairs, &npairs, e) ||
+		!channel_count_pairs(r->db, r->arena, s->of.channels, s->of.n, pairs, npairs,
+			each, counts, e))
 		return false;
-	theirs = arena_array(r->arena, npairs + 1, sizeof(*theirs));
-	uids = arena_array(r->arena, npairs + 1, sizeof(*uids));
+	if (npairs > MEMBERS_MAX && s->of.n > 1)
+		return fail(e, ERR_TOO_LARGE, "too many members at once");
+	for (size_t i = 0; i < s->of.n; i++)
+		s->of.states[i].member_count = counts[i];
+	max = npairs + s->of.n;
+	theirs = arena_array(r->arena, max + 1, sizeof(*theirs));
+	uids = arena_array(r->arena, max + 1, sizeof(*uids));
 	s->first = arena_array(r->arena, s->of.n + 1, sizeof(*s->first));
 	s->nshown = arena_array(r->arena, s->of.n + 1, sizeof(*s->nshown));
-	s->members = arena_zalloc(r->arena, (npairs + 1) * sizeof(*s->members));
-	choose_members(s, all, theirs, uids, pairs, npairs);
+	s->members = arena_zalloc(r->arena, (max + 1) * sizeof(*s->members));
+	choose_members(s, theirs, uids, pairs, npairs);
 	return channel_members_paired(
 		r->db, r->arena, theirs, uids, s->first[s->of.n], s->members, e);
 }

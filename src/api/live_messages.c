@@ -193,11 +193,11 @@ find_hears(struct telling *t, struct slice *s, struct err *e)
 {
 	struct req *r = &t->req;
 
-	if (!channel_pairs(
-		    r->db, r->arena, s->channels, s->nchannels, &s->pairs, &s->npairs, e))
+	if (!channel_pairs(r->db, r->arena, s->channels, s->nchannels, 0, CHANNEL_PAIRS_MAX,
+		    &s->pairs, &s->npairs, e) ||
+		!channel_count_pairs(r->db, r->arena, s->channels, s->nchannels, s->pairs,
+			s->npairs, CHANNEL_PAIRS_MAX, s->member_counts, e))
 		return false;
-	for (size_t i = 0; i < s->npairs; i++)
-		s->member_counts[s->pairs[i].channel]++;
 	s->hears = arena_array(r->arena, s->npairs + s->of.n + 1, sizeof(*s->hears));
 	hear_members(t, s);
 	for (size_t i = 0; i < s->of.n; i++)

@@ -106,8 +106,7 @@ load_states(struct syncing *s, struct err *e)
 	struct req *r = s->r;
 	struct channel *channels = arena_array(r->arena, s->n + 1, sizeof(*channels));
 	int64_t *last = arena_array(r->arena, s->n + 1, sizeof(*last));
-	struct channel_pair *pairs;
-	size_t npairs;
+	int64_t *counts = arena_array(r->arena, s->n + 1, sizeof(*counts));
 
 	s->states = arena_zalloc(r->arena, (s->n + 1) * sizeof(*s->states));
 	for (size_t i = 0; i < s->ncids; i++)
@@ -121,12 +120,13 @@ load_states(struct syncing *s, struct err *e)
 		last[i] = NO_TIME;
 	if (!channel_complete(r->db, r->arena, channels, s->n, e) ||
 		!channel_last_messages(r->db, s->nos, s->n, last, e) ||
-		!channel_pairs(r->db, r->arena, channels, s->n, &pairs, &npairs, e))
+		!channel_member_counts(r->db, r->arena, channels, s->n, counts, e))
 		return false;
 	for (size_t i = 0; i < s->n; i++) {
 		struct chat_state *state = &s->states[i];
 
 		state->channel = channels[i];
+		state->member_count = counts[i];
 		state->last_message_at = last[i] > channels[i].truncated_at ? last[i] : NO_TIME;
 		if (!chat_type(r, channels[i].type, &state->type, e))
 			return false;
@@ -135,8 +135,6 @@ load_states(struct syncing *s, struct err *e)
 				STR_ARG(channels[i].cid));
 		chat_people_add(&s->people, channels[i].creator);
 	}
-	for (size_t i = 0; i < npairs; i++)
-		s->states[pairs[i].channel].member_count++;
 	return true;
 }
 

@@ -133,7 +133,8 @@ listen_users(struct gathering *g, const struct batch *b, size_t from, struct err
 	return add(g, list, n, e);
 }
 
-/* Members of some channels, from a place on; ${index} and ${keys} say what the channels are. */
+/* Members of some channels, of the first from a uid on; ${index} and ${keys} say what the
+ * channels are. */
 static bool
 listen_members(struct gathering *g, const int64_t *nos, const size_t *index,
 	const int64_t *keys, size_t n, int64_t from, int64_t author, struct err *e)
@@ -142,46 +143,61 @@ listen_members(struct gathering *g, const int64_t *nos, const size_t *index,
 	struct channel *channels;
 	struct channel_pair *pairs;
 	struct push_ear *list;
-	size_t nchannels, npairs, nlist = 0;
+	size_t nchannels, npairs, nlist = 0, of_channel = 0;
 	size_t *which = arena_array(w->arena, n + 1, sizeof(*which));
+	int64_t rest = 0; /* where a channel goes on that is too large for once */
 
 	if (!channel_by_nos(w->db, w->arena, nos, n, &channels, &nchannels, e) ||
 		!channel_complete(w->db, w->arena, channels, nchannels, e) ||
-		!channel_pairs(w->db, w->arena, channels, nchannels, &pairs, &npairs, e))
+		!channel_pairs(w->db, w->arena, channels, nchannels, from, CHANNEL_PAIRS_MAX,
+			&pairs, &npairs, e))
 		return false;
 	for (size_t i = 0, k = 0; i < n && k < nchannels; i++)
 		if (nos[i] == channels[k].no)
 			which[k++] = i;
 	list = arena_array(w->arena, npairs + 1, sizeof(*list));
-	for (size_t i = 0; i < npairs; i++) {
+	for (size_t i = 0; i < npairs && rest == 0; i++) {
 		size_t c = which[pairs[i].channel];
-		int64_t where = place_of(index[c], pairs[i].uid);
 
-		if (where >= from && pairs[i].uid != author)
-			list[nlist++] = (struct push_ear){
-				.where = where, .key = keys[c], .uid = pairs[i].uid};
+		of_channel =
+			i > 0 && pairs[i - 1].channel == pairs[i].channel ? of_channel + 1 : 1;
+		if (of_channel == CHANNEL_PAIRS_MAX)
+			rest = place_of(index[c], pairs[i].uid + 1);
+		if (pairs[i].uid != author)
+			list[nlist++] =
+				(struct push_ear){.where = place_of(index[c], pairs[i].uid),
+					.key = keys[c],
+					.uid = pairs[i].uid};
 	}
-	return add(g, list, nlist, e);
+	if (!add(g, list, nlist, e))
+		return false;
+	if (rest != 0 && !g->is_full) {
+		g->is_full = true;
+		g->next = rest;
+	}
+	return true;
 }
 
 static bool
 listen_channels(struct gathering *g, const struct batch *b, int64_t from, struct err *e)
 {
-	int64_t nos[CHANNELS_STEP], keys[CHANNELS_STEP];
+	int64_t nos[CHANNELS_STEP], keys[CHANNELS_STEP], uid = from & UID_MASK;
 	size_t index[CHANNELS_STEP], i = (size_t)(from >> UID_BITS);
 
 	while (i < b->n && !g->is_full) {
-		size_t n = 0;
+		/* One that was begun goes on by itself. */
+		size_t n = 0, max = uid != 0 ? 1 : CHANNELS_STEP;
 
-		for (; i < b->n && n < CHANNELS_STEP; i++) {
+		for (; i < b->n && n < max; i++) {
 			if (b->outcomes[i] != OUTCOME_SENT)
 				continue;
 			nos[n] = b->recipients[i];
 			keys[n] = b->first + (int64_t)i;
 			index[n++] = i;
 		}
-		if (!listen_members(g, nos, index, keys, n, from, b->sender, e))
+		if (!listen_members(g, nos, index, keys, n, uid, b->sender, e))
 			return false;
+		uid = 0;
 	}
 	return true;
 }

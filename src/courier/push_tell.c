@@ -290,9 +290,8 @@ find_members(struct telling *t, struct channel_pair **pairs, size_t *n, struct e
 {
 	const struct push_work *w = t->work;
 	struct channel *channels = arena_array(w->arena, t->nmessages + 1, sizeof(*channels));
-	size_t *seen = arena_zalloc(w->arena, (t->nmessages + 1) * sizeof(*seen));
 	size_t *whose = arena_array(w->arena, t->nmessages + 1, sizeof(*whose));
-	size_t k = 0, all;
+	size_t k = 0;
 
 	*n = 0;
 	if (!push_wants_members(w->sender))
@@ -303,14 +302,10 @@ find_members(struct telling *t, struct channel_pair **pairs, size_t *n, struct e
 		whose[k] = i;
 		channels[k++] = t->messages[i].channel;
 	}
-	if (!channel_pairs(w->db, w->arena, channels, k, pairs, &all, e))
+	if (!channel_pairs(w->db, w->arena, channels, k, 0, MEMBERS_MAX, pairs, n, e))
 		return false;
-	for (size_t i = 0; i < all; i++) {
-		struct channel_pair p = (*pairs)[i];
-
-		if (seen[p.channel]++ < MEMBERS_MAX)
-			(*pairs)[(*n)++] = (struct channel_pair){whose[p.channel], p.uid};
-	}
+	for (size_t i = 0; i < *n; i++)
+		(*pairs)[i].channel = whose[(*pairs)[i].channel];
 	return true;
 }
 

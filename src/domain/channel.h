@@ -181,14 +181,25 @@ bool channel_members_of(struct db *, struct arena *, const struct channel *,
  * no member.  The channels must be complete.  Fails: STORE, TOO_LARGE. */
 bool channel_members_paired(struct db *, struct arena *, const struct channel *channels,
 	const int64_t *uids, size_t n, struct member *out, struct err *e) MUST_USE;
-/* Everybody in many channels, which must be complete: in the order of the channels, then of the
- * uids.  Fails: STORE, TOO_LARGE. */
+/* Who is in many channels, which must be complete: in the order of the channels, then of the
+ * uids; of each channel the first ${max} (CHANNEL_PAIRS_MAX at most: it bounds the memory) from
+ * the uid ${from} on.  Fails: STORE, TOO_LARGE. */
 struct channel_pair {
 	size_t channel; /* its index */
 	int64_t uid;
 };
+#define CHANNEL_PAIRS_MAX 10000
 bool channel_pairs(struct db *, struct arena *, const struct channel *channels, size_t n,
-	struct channel_pair **out, size_t *nout, struct err *e) MUST_USE;
+	int64_t from, size_t max, struct channel_pair **out, size_t *nout,
+	struct err *e) MUST_USE;
+/* How many there are in each; the channels must be complete.  Fails: STORE. */
+bool channel_member_counts(struct db *, struct arena *, const struct channel *channels,
+	size_t n, int64_t *out, struct err *e) MUST_USE;
+/* The same where channel_pairs() has found these, ${max} at most from 0 on: only for channels
+ * of which it found so many is anything read.  Fails: STORE. */
+bool channel_count_pairs(struct db *, struct arena *, const struct channel *channels, size_t n,
+	const struct channel_pair *pairs, size_t npairs, size_t max, int64_t *out,
+	struct err *e) MUST_USE;
 /* One user in many channels: out[i].uid is 0 where he is no member. */
 bool channel_member_in_many(struct db *, struct arena *, const struct channel *channels,
 	size_t n, int64_t uid, struct member *out, struct err *e) MUST_USE;

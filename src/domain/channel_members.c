@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "domain/channel.h"
+#include "domain/channel_members_impl.h"
 #include "domain/channel_origin.h"
 #include "domain/user.h"
 #include "store/db.h"
@@ -45,23 +46,11 @@ row_of_member(struct rows *r, struct arena *a, struct member_row *out)
 	out->m.read_upto = row_time(r, 17);
 }
 
-static bool
-is_home(const struct channel *c, int64_t uid)
-{
-	return c->origin != 0 && CHANNEL_FORM(c->no) != 0 && uid == CHANNEL_HOME(c->no);
-}
-
-static bool
-is_sender(const struct channel *c, int64_t uid)
-{
-	return c->sender_is_member && uid == c->sender;
-}
-
 static struct member
 derived_member(const struct channel *c, int64_t uid)
 {
 	struct member m = {.uid = uid, .derived = true, .role = ROLE_MEMBER};
-	bool sends = is_sender(c, uid);
+	bool sends = channel_is_sender(c, uid);
 
 	m.created_at = m.updated_at = c->created_at;
 	m.last_read = m.read_upto = NO_TIME;
@@ -115,12 +104,12 @@ derive(struct db *db, struct arena *a, const struct channel *c, struct member **
 	*out = arena_array(a, o->nnamed + 2, sizeof(**out));
 	if (CHANNEL_FORM(c->no) != 0)
 		(*out)[(*n)++] = derived_member(c, CHANNEL_HOME(c->no));
-	if (c->sender_is_member && !is_home(c, c->sender))
+	if (c->sender_is_member && !channel_is_home(c, c->sender))
 		(*out)[(*n)++] = derived_member(c, c->sender);
 	for (size_t i = 0; i < o->nnamed; i++) {
 		const struct named_member *m = &o->named[i];
 
-		if (m->uid != 0 && !is_home(c, m->uid) && !is_sender(c, m->uid))
+		if (m->uid != 0 && !channel_is_home(c, m->uid) && !channel_is_sender(c, m->uid))
 			(*out)[(*n)++] = named_member(c, m->uid, m->details);
 	}
 	return true;
@@ -138,7 +127,7 @@ struct naming {
 static bool
 needs_template(const struct channel *c, int64_t uid)
 {
-	return c->origin != 0 && !is_home(c, uid) && !is_sender(c, uid);
+	return c->origin != 0 && !channel_is_home(c, uid) && !channel_is_sender(c, uid);
 }
 
 static size_t
@@ -331,10 +320,12 @@ channel_members(struct db *db, struct arena *a, const struct channel *c, size_t 
 	struct member *derived, *all;
 	struct member_row *rows;
 	size_t nderived, nrows, kept = 0;
+	bool is_cut;
 
 	if (!derive(db, a, c, &derived, &nderived, e) ||
 		!read_rows(db, a, c->no, &rows, &nrows, e))
 		return false;
+	is_cut = nrows == MAX_ROWS;
 	nrows = merge(a, derived, nderived, rows, nrows);
 	all = arena_array(a, nderived + nrows + 1, sizeof(*all));
 	for (size_t i = 0; i < nderived; i++)
@@ -346,92 +337,17 @@ channel_members(struct db *db, struct arena *a, const struct channel *c, size_t 
 	*out = all;
 	*n = max != 0 && kept > max ? max : kept;
 	*total = (int64_t)kept;
-	return true;
-}
-
-/* How many members follow from the campaign. */
-static int64_t
-count_derived(const struct channel *c, const struct channel_origin *o)
-{
-	int64_t home = CHANNEL_FORM(c->no) != 0 ? CHANNEL_HOME(c->no) : 0;
-	int64_t sender = c->sender_is_member && !is_home(c, c->sender) ? c->sender : 0;
-	int64_t n = (int64_t)o->nknown + (home != 0) + (sender != 0);
-
-	n -= home != 0 && channel_origin_find(o, home) != NULL;
-	n -= sender != 0 && channel_origin_find(o, sender) != NULL;
-	return n;
-}
-
-/* Whether his membership follows from the campaign; the channel is complete. */
-static bool
-follows(const struct channel *c, int64_t uid)
-{
-	return c->origin != 0 && (is_home(c, uid) || is_sender(c, uid) ||
-					 channel_origin_find(c->from, uid) != NULL);
-}
-
-bool
-channel_are_pairs(struct db *db, struct arena *a, const struct channel *channels, size_t n,
-	int64_t uid, bool *out, struct err *e)
-{
-	int64_t *nos = arena_array(a, n + 1, sizeof(*nos));
-	int64_t *count = arena_array(a, n + 1, sizeof(*count));
-	struct col cols[] = {COL_INTS(nos)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
-	struct rows r;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct channel *c = &channels[i];
-
-		nos[i] = c->no;
-		count[i] = c->origin != 0 ? count_derived(c, c->from) : 0;
-		out[i] = follows(c, uid);
-	}
-	if (n == 0)
-		return true;
-	if (!db_query(db, SQL_MEMBER_MARKS_OF_MANY, NO_ARGS, &bulk, &r, e))
-		return false;
-	while (rows_next(&r)) {
-		int64_t i = row_int(&r, 0), member = row_int(&r, 1);
-		bool was_in = follows(&channels[i], member);
-		bool is_in = (was_in || !row_null(&r, 2)) && row_null(&r, 3);
-
-		count[i] += is_in - was_in;
-		if (member == uid)
-			out[i] = is_in;
-	}
-	for (size_t i = 0; i < n; i++)
-		out[i] = out[i] && count[i] == 2;
-	return rows_end(&r, e);
+	return !is_cut || channel_member_count(db, a, c, total, e);
 }
 
 bool
 channel_member_count(
 	struct db *db, struct arena *a, const struct channel *c, int64_t *out, struct err *e)
 {
-	const struct channel_origin *o = NULL;
-	struct rows r;
+	struct channel aside = *c;
 
-	*out = 0;
-	if (c->origin != 0) {
-		if (!origin_of(db, a, c, &o, e))
-			return false;
-		*out = count_derived(c, o);
-	}
-	if (!db_query(
-		    db, SQL_MEMBER_MARKS, ARGS(V_INT(c->no), V_INT(MAX_ROWS)), NO_BULK, &r, e))
-		return false;
-	while (rows_next(&r)) {
-		int64_t uid = row_int(&r, 0);
-		bool removed = !row_null(&r, 2);
-
-		if (o != NULL && (is_home(c, uid) || is_sender(c, uid) ||
-					 channel_origin_find(o, uid) != NULL))
-			*out -= removed;
-		else
-			*out += !row_null(&r, 1) && !removed;
-	}
-	return rows_end(&r, e);
+	return (c->origin == 0 || origin_of(db, a, c, &aside.from, e)) &&
+	       channel_member_counts(db, a, &aside, 1, out, e);
 }
 
 /* What follows for ${uid} and his row (NULL: none) together say.  False: he is not in it. */
@@ -441,7 +357,7 @@ combine(const struct channel *c, int64_t uid, const struct naming *naming,
 {
 	if (uid == 0 || (row != NULL && row->removed))
 		return false;
-	if (is_home(c, uid) || is_sender(c, uid) || naming->is_named) {
+	if (channel_is_home(c, uid) || channel_is_sender(c, uid) || naming->is_named) {
 		*out = named_member(c, uid, naming->is_named ? &naming->details : NULL);
 		return row == NULL || overlay(out, row);
 	}
@@ -526,93 +442,6 @@ channel_members_paired(struct db *db, struct arena *a, const struct channel *cha
 			out[i].uid = 0;
 	}
 	return rows_end(&r, e) && arena_check(a, e);
-}
-
-/* A member as a list of pairs knows him. */
-struct mark {
-	struct channel_pair pair;
-	bool is_row, is_in;
-};
-
-/* A row stands behind what follows from the campaign, which it overrules. */
-static int
-cmp_marks(const void *a, const void *b)
-{
-	const struct mark *x = a, *y = b;
-
-	if (x->pair.channel != y->pair.channel)
-		return x->pair.channel < y->pair.channel ? -1 : 1;
-	if (x->pair.uid != y->pair.uid)
-		return x->pair.uid < y->pair.uid ? -1 : 1;
-	return x->is_row - y->is_row;
-}
-
-/* Members that follow from the campaigns. */
-static bool
-add_derived(struct db *db, struct arena *a, const struct channel *channels, size_t n,
-	struct buf *marks, struct err *e)
-{
-	for (size_t i = 0; i < n && !arena_overflowed(a); i++) {
-		struct member *derived;
-		size_t nderived;
-
-		if (!derive(db, a, &channels[i], &derived, &nderived, e))
-			return false;
-		for (size_t k = 0; k < nderived; k++) {
-			struct mark m = {.pair = {i, derived[k].uid}, .is_in = true};
-
-			buf_add(marks, &m, sizeof(m));
-		}
-	}
-	return true;
-}
-
-bool
-channel_pairs(struct db *db, struct arena *a, const struct channel *channels, size_t n,
-	struct channel_pair **out, size_t *nout, struct err *e)
-{
-	int64_t *nos = arena_array(a, n + 1, sizeof(*nos));
-	struct col cols[] = {COL_INTS(nos)};
-	struct bulk bulk = {cols, ARRAY_LEN(cols), n};
-	struct mark *all;
-	struct buf marks;
-	struct rows r;
-	size_t nall;
-
-	*nout = 0;
-	if (n == 0)
-		return true;
-	for (size_t i = 0; i < n; i++)
-		nos[i] = channels[i].no;
-	buf_init(&marks, a, 4 * n * sizeof(struct mark));
-	if (!add_derived(db, a, channels, n, &marks, e) ||
-		!db_query(db, SQL_MEMBER_MARKS_OF_MANY, NO_ARGS, &bulk, &r, e))
-		return false;
-	while (!arena_overflowed(a) && rows_next(&r)) {
-		struct mark m = {
-			.pair = {(size_t)row_int(&r, 0), row_int(&r, 1)}, .is_row = true};
-
-		/* Without a role he is in it because of the campaign, or not at all. */
-		m.is_in = !row_null(&r, 2) && row_null(&r, 3);
-		if (m.is_in || !row_null(&r, 3))
-			buf_add(&marks, &m, sizeof(m));
-	}
-	if (!rows_end(&r, e) || !arena_check(a, e))
-		return false;
-	all = (struct mark *)(void *)marks.p;
-	nall = marks.n / sizeof(*all);
-	if (nall > 1)
-		qsort(all, nall, sizeof(*all), cmp_marks);
-	*out = arena_array(a, nall + 1, sizeof(**out));
-	for (size_t i = 0; i < nall; i++) {
-		bool is_last = i + 1 == nall ||
-			       all[i].pair.channel != all[i + 1].pair.channel ||
-			       all[i].pair.uid != all[i + 1].pair.uid;
-
-		if (is_last && all[i].is_in)
-			(*out)[(*nout)++] = all[i].pair;
-	}
-	return true;
 }
 
 bool

@@ -87,15 +87,25 @@ SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, c
        delivered_at, delivered_key, COALESCE(read_upto, last_read)
 FROM members WHERE channel = $1 ORDER BY uid LIMIT $2
 
--- What a count of the members must know.
--- name: member_marks
-SELECT uid, role, removed_at FROM members WHERE channel = $1 LIMIT $2
+-- How many rows make members.
+-- name: member_counts
+SELECT r.ord, (SELECT COUNT(*) FROM members m
+	WHERE m.channel = r.no AND m.role IS NOT NULL AND m.removed_at IS NULL)
+FROM @rows(no BIGINT) AS r
 
--- The same for many channels at once.
--- name: member_marks_of_many
+-- What rows say of who is in channels, up to the member behind the first $2 from uid $1 on.
+-- name: member_marks
 -- large
 SELECT r.ord, m.uid, m.role, m.removed_at
-FROM @rows(no BIGINT) AS r @probe(members m ON m.channel = r.no)
+FROM @rows(no BIGINT) AS r
+@probe(members m ON m.channel = r.no AND m.uid >= $1 AND m.uid <= COALESCE((SELECT k.uid
+	FROM members k WHERE k.channel = r.no AND k.uid >= $1 AND k.role IS NOT NULL
+		AND k.removed_at IS NULL ORDER BY k.uid LIMIT 1 OFFSET $2), 9223372036854775807))
+
+-- name: member_marks_of_pairs
+SELECT r.ord, m.role, m.removed_at
+FROM @rows(channel BIGINT, uid BIGINT) AS r
+@probe(members m ON m.channel = r.channel AND m.uid = r.uid)
 
 -- name: member_row
 SELECT uid, role, created_at, updated_at, last_read, last_read_key, hidden_at, cleared_at,

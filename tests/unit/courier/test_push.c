@@ -54,6 +54,48 @@ members_but_the_author(void **state)
 	assert_string_equal(hears(p, &r, &at), "a");
 }
 
+/* However large a channel is, only a part of it is read at once (I-28): two calls come to the
+ * end of this one. */
+static void
+large_channels_are_heard_in_parts(void **state)
+{
+	struct post *p = *state;
+	struct fixture *f = p->h->f;
+	struct channel c = API_CHANNEL(p->h, "x", "ann");
+	struct place at = {0};
+	struct parcel *list;
+	struct out_route r;
+	struct buf users;
+	struct err e;
+	bool more;
+	size_t n;
+
+	buf_init(&users, &f->arena, 1 << 18);
+	for (int i = 0; i < CHANNEL_PAIRS_MAX + 5; i++)
+		buf_printf(&users, "%s{\"id\":\"u%d\"}", i == 0 ? "[" : ",", i);
+	buf_add(&users, "]", 1);
+	put_users(f, arena_dup(&f->arena, buf_view(&users)).p, NULL);
+	sql_script(
+		f, arena_printf(&f->arena,
+			   "INSERT INTO members (channel, uid, role, created_at) SELECT %lld, "
+			   "uid, 'channel_member', 1 FROM users WHERE id LIKE 'u%%'",
+			   (long long)c.no)
+			   .p);
+	put_firebase(p, "main");
+	put_device(p, "ann", "a", "firebase", NULL);
+	put_device(p, "u3", "first", "firebase", NULL);
+	put_device(p, arena_printf(&f->arena, "u%d", CHANNEL_PAIRS_MAX + 4).p, "last",
+		"firebase", NULL);
+	r = route(p, "firebase:main");
+	say_text(p, &c, "ann", "Hi");
+	must(p->trade.pack(p->trade.arg, f->db, &f->arena, &r, &at, 100, &list, &n, &more, &e),
+		&e);
+	assert_string_equal(addresses(p, (struct packed){list, n}), "first");
+	assert_true(more && at.next_key > 0);
+	assert_string_equal(hears(p, &r, &at), "last");
+	assert_true(at.next_key == 0);
+}
+
 /* A name leads to that provider, none to all of the type. */
 static void
 names_of_providers(void **state)
@@ -516,6 +558,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(providers_are_routes),
 		T(members_but_the_author),
+		T(large_channels_are_heard_in_parts),
 		T(names_of_providers),
 		T(what_makes_no_sound),
 		T(types_disabled_devices_and_people),

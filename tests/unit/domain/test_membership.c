@@ -39,6 +39,43 @@ spec(int64_t uid)
 	return (struct member_spec){.uid = uid, .hidden_at = NO_TIME, .archived_at = NO_TIME};
 }
 
+/* ${all} of the channels, found one by one. */
+static void
+assert_pages(struct fixture *f, const struct channel *many, size_t n,
+	const struct channel_pair *all, size_t nall)
+{
+	int64_t *counts = arena_array(&f->arena, 2 * n, sizeof(*counts)),
+		*by_pairs = counts + n;
+	struct channel_pair *page;
+	size_t npage, found = 0;
+	struct err e;
+
+	for (size_t c = 0; c < n; c++)
+		for (int64_t from = 0;; from = page[0].uid + 1) {
+			must(channel_pairs(
+				     f->db, &f->arena, &many[c], 1, from, 1, &page, &npage, &e),
+				&e);
+			if (npage == 0)
+				break;
+			assert_int_equal(npage, 1);
+			assert_true(found < nall);
+			assert_int_equal(all[found].channel, c);
+			assert_int_equal(all[found++].uid, page[0].uid);
+		}
+	assert_int_equal(found, nall);
+	must(channel_member_counts(f->db, &f->arena, many, n, counts, &e), &e);
+	for (size_t c = 0, i = 0; c < n; c++)
+		for (int64_t k = 0; k < counts[c]; k++)
+			assert_int_equal(all[i++].channel, c);
+	for (size_t max = 1; max < 4; max++) {
+		must(channel_pairs(f->db, &f->arena, many, n, 0, max, &page, &npage, &e), &e);
+		must(channel_count_pairs(
+			     f->db, &f->arena, many, n, page, npage, max, by_pairs, &e),
+			&e);
+		assert_memory_equal(by_pairs, counts, n * sizeof(*counts));
+	}
+}
+
 /* Who is in it, by the ways that take many channels: ${c} between two others. */
 static void
 assert_members_of_many(struct fixture *f, const struct channel *c, const int64_t *uids,
@@ -57,7 +94,9 @@ assert_members_of_many(struct fixture *f, const struct channel *c, const int64_t
 	many[1] = *c;
 	many[2] = make_channel(f, "messaging", "none", stranger, NULL, 0);
 	must(channel_complete(f->db, &f->arena, many, 3, &e), &e);
-	must(channel_pairs(f->db, &f->arena, many, 3, &pairs, &npairs, &e), &e);
+	must(channel_pairs(
+		     f->db, &f->arena, many, 3, 0, CHANNEL_PAIRS_MAX, &pairs, &npairs, &e),
+		&e);
 	assert_int_equal(npairs, n + 1);
 	for (size_t i = 0; i < npairs; i++) {
 		bool there = false;
@@ -71,6 +110,7 @@ assert_members_of_many(struct fixture *f, const struct channel *c, const int64_t
 			    pairs[i].uid > pairs[i - 1].uid);
 	}
 	assert_int_equal(own, n);
+	assert_pages(f, many, 3, pairs, npairs);
 	for (size_t i = 0; i < n; i++) {
 		theirs[i] = many[1];
 		asked[i] = uids[i];
@@ -347,6 +387,55 @@ queries_see_derived_members(void **state)
 	assert_int_equal(found[1].uid, w.ann);
 }
 
+/* However many are in a channel, no more are read than asked for, and all are counted (I-28).
+ */
+static void
+large_channels_are_read_in_part(void **state)
+{
+	enum { EXTRA = 7, ALL = CHANNEL_PAIRS_MAX + EXTRA };
+	struct fixture *f = *state;
+	struct world w;
+	struct channel many[2];
+	struct channel_pair *pairs;
+	struct member *members;
+	int64_t counts[2], total, first = 1000000;
+	size_t n;
+	struct err e;
+
+	world_make(f, &w);
+	many[0] = make_channel(f, "messaging", "large", w.ann, NULL, 0);
+	many[1] = make_channel(f, "messaging", "small", w.ann, &w.ann, 1);
+	/* Two who have left stand before the others, and in their midst. */
+	run_sql(f,
+		"INSERT INTO members (channel, uid, role, created_at, removed_at) "
+		"WITH RECURSIVE i (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM i WHERE k < %d) "
+		"SELECT %lld, %lld + k, 'channel_member', 1, CASE WHEN k IN (0, 5000) THEN 2 "
+		"END "
+		"FROM i",
+		ALL + 1, (long long)many[0].no, (long long)first);
+	must(channel_complete(f->db, &f->arena, many, 2, &e), &e);
+	must(channel_pairs(f->db, &f->arena, many, 2, 0, CHANNEL_PAIRS_MAX, &pairs, &n, &e),
+		&e);
+	assert_int_equal(n, CHANNEL_PAIRS_MAX + 1);
+	assert_int_equal(pairs[0].uid, first + 1);
+	assert_int_equal(pairs[CHANNEL_PAIRS_MAX - 1].uid, first + CHANNEL_PAIRS_MAX + 1);
+	assert_int_equal(pairs[CHANNEL_PAIRS_MAX].uid, w.ann);
+	must(channel_count_pairs(
+		     f->db, &f->arena, many, 2, pairs, n, CHANNEL_PAIRS_MAX, counts, &e),
+		&e);
+	assert_int_equal(counts[0], ALL);
+	assert_int_equal(counts[1], 1);
+	must(channel_pairs(f->db, &f->arena, many, 1, pairs[CHANNEL_PAIRS_MAX - 1].uid + 1,
+		     CHANNEL_PAIRS_MAX, &pairs, &n, &e),
+		&e);
+	assert_int_equal(n, EXTRA);
+	must(channel_member_count(f->db, &f->arena, many, counts, &e), &e);
+	assert_int_equal(counts[0], ALL);
+	must(channel_members(f->db, &f->arena, many, 100, &members, &n, &total, &e), &e);
+	assert_int_equal(n, 100);
+	assert_int_equal(total, ALL);
+}
+
 #define with_store(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int
@@ -360,6 +449,7 @@ main(void)
 		with_store(hiding_is_for_one_member),
 		with_store(patches_change_one_member),
 		with_store(queries_see_derived_members),
+		with_store(large_channels_are_read_in_part),
 	};
 
 	return cmocka_run_group_tests_name("membership", tests, NULL, NULL);
