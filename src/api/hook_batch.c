@@ -260,7 +260,7 @@ hook_batch(struct packing *p, const struct event *ev, int64_t *next_key, struct 
 		}
 		room = MAX_OF((p->max - p->n) / each, (size_t)1);
 		n = MIN_OF(MIN_OF(room, (size_t)SLICE), (size_t)c.n - i);
-		if (!pack_some(p, &c, &w, i, n, &n, e) && !packing_is_hopeless(ev, e))
+		if (!pack_some(p, &c, &w, i, n, &n, e) && !packing_pass_over(p, ev, e))
 			return false;
 		i += n;
 	}

@@ -63,10 +63,11 @@ packing_add(
 }
 
 bool
-packing_is_hopeless(const struct event *ev, const struct err *e)
+packing_pass_over(struct packing *p, const struct event *ev, const struct err *e)
 {
 	if (e->code == ERR_STORE)
 		return false;
+	p->missed++;
 	log_error("event %lld, or a part of it, is not told to webhooks: %s",
 		(long long)ev->pos, e->msg);
 	return true;
@@ -150,9 +151,7 @@ struct call {
 	const struct out_route *route;
 	struct place *at;
 	size_t max;
-	struct parcel **out;
-	size_t *n;
-	bool *more;
+	struct packed *out;
 };
 
 static bool
@@ -168,7 +167,7 @@ pack_events(struct packing *p, const struct event *events, size_t n, struct plac
 		bool ok = pack_one(p, ev, &next_key, e);
 
 		arena_rewind(a, mark);
-		if (!ok && !packing_is_hopeless(ev, e))
+		if (!ok && !packing_pass_over(p, ev, e))
 			return false;
 		if (ok && next_key != 0) {
 			*at = (struct place){ev->pos - 1, next_key};
@@ -234,17 +233,20 @@ pack_in(struct db *db, void *arg, struct err *e)
 	if (!is_there && n > 0)
 		at = (struct place){events[(done = n) - 1].pos, 0};
 	*c->at = at;
-	*c->out = (struct parcel *)(void *)p.parcels.p;
-	*c->n = p.n;
-	*c->more = done < n || n == look;
+	*c->out = (struct packed){
+		.parcels = (struct parcel *)(void *)p.parcels.p,
+		.n = p.n,
+		.missed = p.missed,
+		.more = done < n || n == look,
+	};
 	return true;
 }
 
 bool
 hook_pack(void *arg, struct db *db, struct arena *a, const struct out_route *route,
-	struct place *at, size_t max, struct parcel **out, size_t *n, bool *more, struct err *e)
+	struct place *at, size_t max, struct packed *out, struct err *e)
 {
-	struct call c = {arg, a, route, at, max, out, n, more};
+	struct call c = {arg, a, route, at, max, out};
 
 	return db_read(db, pack_in, &c, e);
 }

@@ -23,6 +23,5 @@ void hook_pack_free(struct hook_pack *); /* NULL is legal */
 
 /* ${arg}: the struct hook_pack.  A route that the settings do not name is told nothing: its
  * place moves on.  Fails: STORE. */
-bool
-hook_pack(void *arg, struct db *, struct arena *, const struct out_route *, struct place *at,
-	size_t max, struct parcel **out, size_t *n, bool *more, struct err *e) MUST_USE;
+bool hook_pack(void *arg, struct db *, struct arena *, const struct out_route *,
+	struct place *at, size_t max, struct packed *out, struct err *e) MUST_USE;

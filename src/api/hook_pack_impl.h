@@ -19,6 +19,7 @@ struct packing {
 	struct hook_wish wish;
 	struct buf parcels; /* in ${out} */
 	size_t n, max;
+	int64_t missed;
 };
 
 /* Before a body is written: an empty r->w. */
@@ -29,8 +30,8 @@ void
 packing_add(struct packing *, const struct event *, int64_t key, int64_t uid, const char *type);
 
 /* Whether something is passed over, since it cannot be told whatever is tried: it must not end
- * all telling.  Says so in the log. */
-bool packing_is_hopeless(const struct event *, const struct err *);
+ * all telling.  Counts it, and says so in the log. */
+bool packing_pass_over(struct packing *, const struct event *, const struct err *);
 
 /* Packs messages of a batch from ${*next_key} on (0: the first), until there are enough or the
  * step is over; *next_key: the first that is left, 0: none is. */

@@ -130,7 +130,7 @@ static const struct {
 	{"put_aside", "gauge", "deliveries that wait for another attempt", of_put_aside},
 	{"dead_letters", "gauge", "deliveries that were given up", of_dead},
 	{"dropped_total", "counter", "dead letters that were too many", of_dropped},
-	{"missed_total", "counter", "events that went unread", of_missed},
+	{"missed_total", "counter", "events that went unread, or could not be told", of_missed},
 	{"window", "gauge", "attempts that may be under way", of_width},
 	{"behind", "gauge", "positions of the outbox that are not read yet", of_behind},
 	{"paused", "gauge", "1: somebody paused it", of_paused},

@@ -109,6 +109,7 @@ struct reader {
 	struct place from, to;
 	size_t max;
 	struct freight *load; /* NULL: nothing is to be told */
+	int64_t missed;
 	bool more, ok;
 	struct err err; /* unless ok */
 	struct thread thread;

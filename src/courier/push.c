@@ -168,7 +168,7 @@ pack_events(const struct push_work *w, const struct event *events, size_t n, str
 
 static bool
 pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, struct place *at,
-	size_t max, struct parcel **out, size_t *n, bool *more, struct err *e)
+	size_t max, struct packed *out, struct err *e)
 {
 	struct push *p = arg;
 	struct push_work w = {.db = db, .arena = a, .app = p->app, .hub = p->hub, .max = max};
@@ -177,8 +177,7 @@ pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, s
 	bool anybody = false;
 	size_t nevents;
 
-	*n = 0;
-	*more = false;
+	*out = (struct packed){0};
 	if (!refresh(&p->packing, db, e))
 		return false;
 	w.sender = find_sender(&p->packing, route);
@@ -190,7 +189,7 @@ pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, s
 		return false;
 	if (nevents == 0)
 		return true;
-	*more = nevents == EVENTS_MAX;
+	out->more = nevents == EVENTS_MAX;
 	if (!device_any(db, &anybody, e))
 		return false;
 	if (!anybody) {
@@ -198,10 +197,10 @@ pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, s
 		return true;
 	}
 	buf_init(&parcels, a, 64 * sizeof(struct parcel));
-	if (!pack_events(&w, events, nevents, at, &parcels, more, e))
+	if (!pack_events(&w, events, nevents, at, &parcels, &out->more, e))
 		return false;
-	*out = (struct parcel *)(void *)parcels.p;
-	*n = parcels.n / sizeof(struct parcel);
+	out->parcels = (struct parcel *)(void *)parcels.p;
+	out->n = parcels.n / sizeof(struct parcel);
 	return arena_check(a, e);
 }
 

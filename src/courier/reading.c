@@ -24,17 +24,17 @@ static void
 answer(struct courier *c)
 {
 	struct reader *r = &c->reader;
-	struct parcel *parcels = NULL;
-	size_t n = 0;
+	struct packed packed = {0};
 
 	arena_reset(&r->arena);
 	r->to = r->from;
-	r->more = false;
 	r->load = NULL;
-	r->ok = c->trade.pack(c->trade.arg, r->db, &r->arena, &r->route, &r->to, r->max,
-		&parcels, &n, &r->more, &r->err);
-	if (r->ok && n > 0) {
-		r->load = freight_new(parcels, n);
+	r->ok = c->trade.pack(
+		c->trade.arg, r->db, &r->arena, &r->route, &r->to, r->max, &packed, &r->err);
+	r->more = packed.more;
+	r->missed = packed.missed;
+	if (r->ok && packed.n > 0) {
+		r->load = freight_new(packed.parcels, packed.n);
 		load_deflate(&r->load->stored, buf_view(&r->load->blob));
 	}
 	atomic_store(&r->is_done, true);
@@ -134,6 +134,7 @@ take(struct courier *c)
 	if (!is_same(r->to, h->packed))
 		haul_touch(h);
 	h->packed = r->to;
+	h->missed += r->missed;
 	h->has_more = h->has_more || r->more;
 	if (r->load != NULL)
 		add_load(h, r->load);

@@ -40,11 +40,10 @@ struct trade {
 
 	/* On a thread beside the others, with which it shares nothing that changes.
 	 * What is behind ${at} for this route, as parcels, at most about ${max} (those of one
-	 * recipient are never divided), and moves ${at} behind what was looked at.  *more:
-	 * there may be others.  No parcel and *more is legal.  Fails: STORE, TOO_LARGE. */
+	 * recipient are never divided), and moves ${at} behind what was looked at.  No parcel
+	 * and more is legal.  Fails: STORE, TOO_LARGE. */
 	bool (*pack)(void *arg, struct db *, struct arena *, const struct out_route *,
-		struct place *at, size_t max, struct parcel **out, size_t *n, bool *more,
-		struct err *e);
+		struct place *at, size_t max, struct packed *out, struct err *e);
 
 	/* A request of the trade's own that has to be answered before attempts of the route can
 	 * be dressed, such as one for a bearer token: asked before each turn of the route and

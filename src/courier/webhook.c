@@ -101,11 +101,11 @@ list_routes(void *arg, struct db *db, struct arena *a UNUSED, struct out_route *
 
 static bool
 pack(void *arg, struct db *db, struct arena *a, const struct out_route *route, struct place *at,
-	size_t max, struct parcel **out, size_t *n, bool *more, struct err *e)
+	size_t max, struct packed *out, struct err *e)
 {
 	const struct webhooks *h = arg;
 
-	return h->opts.pack(h->opts.pack_arg, db, a, route, at, max, out, n, more, e);
+	return h->opts.pack(h->opts.pack_arg, db, a, route, at, max, out, e);
 }
 
 /* ---- an attempt -------------------------------------------------------------------------- */

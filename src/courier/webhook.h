@@ -10,8 +10,7 @@ struct webhook_opts {
 	const struct app *app;
 	/* What is said (trade.h: pack), and its argument; borrowed. */
 	bool (*pack)(void *arg, struct db *, struct arena *, const struct out_route *,
-		struct place *at, size_t max, struct parcel **out, size_t *n, bool *more,
-		struct err *e);
+		struct place *at, size_t max, struct packed *out, struct err *e);
 	void *pack_arg;
 };
 

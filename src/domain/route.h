@@ -48,6 +48,16 @@ struct parcel {
 	int64_t at;         /* when it happened */
 };
 
+/* What there was to carry behind a place, as far as it was looked at once. */
+struct packed {
+	struct parcel *parcels;
+	size_t n;
+	/* Events, or single messages of a batch, that were passed over: they cannot be told,
+	 * whatever is tried. */
+	int64_t missed;
+	bool more; /* behind them, perhaps */
+};
+
 /* A route as its row says, for who serves it. */
 struct route_row {
 	struct out_route route;
@@ -70,7 +80,7 @@ bool route_list(struct db *, struct arena *, enum route_kind, struct route_row *
 struct route_change {
 	struct place before, place; /* where it was, where it is now */
 	int64_t next_no, width;
-	int64_t sent, failed, dead, missed;
+	int64_t sent, failed, dead, missed; /* missed: passed over, since they cannot be told */
 };
 
 /* Inside the transaction that begins with claim_keep().  Fails: STALE (it is no longer there,

@@ -253,6 +253,27 @@ describe('a route', () => {
 		await until('nothing waits', async () => (await route()).behind === 0);
 	});
 
+	test('counts what cannot be told, and goes on', async () => {
+		const sink = await open();
+		await js.channel('messaging', 'faulty', { members: ['ann'], created_by_id: 'ann' }).create();
+		await use(hook(sink.url));
+		assertOk(await api.post(await pathOf('pause'), {}), 201);
+		/* Who starts with a paused route reads nothing for it. */
+		await server.restart();
+		js = jsClient(server);
+		api = rawClient(server);
+		await js.channel('messaging', 'faulty').sendMessage({ text: 'lost', user_id: 'ann' });
+		server.sql("UPDATE channels SET cid = 'gone:faulty' WHERE cid = 'messaging:faulty'");
+		const { id } = await say('kept');
+		assertOk(await api.post(await pathOf('resume'), {}), 201);
+		await sink.wait(1, (d) => d.body.includes(id));
+		await until('it is counted', async () => (await route()).missed === 1);
+		const { ident, sent, failed, dead } = await route();
+		assert.deepEqual([sent, failed, dead, sink.deliveries.length], [1, 0, 0, 1]);
+		await until('/metrics says so', async () => new RegExp(`missed_total{[^}]*${ident}[^}]*} 1\\b`)
+			.test(await (await fetch(`${server.url}/metrics`)).text()));
+	});
+
 	test('that was disabled skips what happened meanwhile', async () => {
 		const sink = await open();
 		await use(hook(sink.url));

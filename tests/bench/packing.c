@@ -51,14 +51,14 @@ pack_all(struct hook_pack *pack, struct db *db, size_t most, size_t *bytes)
 	*bytes = 0;
 	arena_init(&a, 1 << 20, SIZE_MAX);
 	while (more && all < most) {
-		struct parcel *parcels;
-		size_t n;
+		struct packed some;
 
 		arena_reset(&a);
-		must(hook_pack(pack, db, &a, &route, &at, LOAD, &parcels, &n, &more, &e), &e);
-		for (size_t i = 0; i < n; i++)
-			*bytes += parcels[i].body.n;
-		all += n;
+		must(hook_pack(pack, db, &a, &route, &at, LOAD, &some, &e), &e);
+		for (size_t i = 0; i < some.n; i++)
+			*bytes += some.parcels[i].body.n;
+		all += some.n;
+		more = some.more;
 	}
 	arena_fini(&a);
 	return all;

@@ -25,6 +25,7 @@ struct office {
 	struct parcel told[MAX_TOLD];
 	json_t *bodies[MAX_TOLD];
 	size_t n;
+	int64_t missed;
 };
 
 static int
@@ -84,19 +85,20 @@ pack_from(struct office *o, const char *ident, struct place *at, size_t max)
 	struct err e;
 
 	o->n = 0;
+	o->missed = 0;
 	while (more) {
-		struct parcel *parcels;
-		size_t n;
+		struct packed some;
 
-		must(hook_pack(o->pack, f->db, &f->arena, &route, at, max, &parcels, &n, &more,
-			     &e),
-			&e);
-		assert_true(n <= max + 2);
-		for (size_t i = 0; i < n; i++) {
+		must(hook_pack(o->pack, f->db, &f->arena, &route, at, max, &some, &e), &e);
+		assert_true(some.n <= max + 2);
+		more = some.more;
+		o->missed += some.missed;
+		for (size_t i = 0; i < some.n; i++) {
 			assert_true(o->n < MAX_TOLD);
-			o->told[o->n] = parcels[i];
-			must(jr_parse(&f->arena, parcels[i].body, &o->bodies[o->n], &e), &e);
-			assert_str(parcels[i].type,
+			o->told[o->n] = some.parcels[i];
+			must(jr_parse(&f->arena, some.parcels[i].body, &o->bodies[o->n], &e),
+				&e);
+			assert_str(some.parcels[i].type,
 				json_string_value(json_object_get(o->bodies[o->n], "type")));
 			o->n++;
 		}
@@ -391,6 +393,7 @@ large_channels_and_faulty_ones(void **state)
 		NO_ARGS);
 	pack(o);
 	told(o, "message.new message.new message.new message.new");
+	assert_int_equal(o->missed, 1);
 	for (size_t i = 0; i < o->n; i++) {
 		event = o->bodies[i];
 		assert_int_equal(number_at(event, "channel_member_count"), 72);
@@ -400,6 +403,29 @@ large_channels_and_faulty_ones(void **state)
 }
 
 /* ---- single events --------------------------------------------------------------------- */
+
+/* What cannot be told is counted, and holds up nothing. */
+static void
+faulty_events_are_passed_over(void **state)
+{
+	struct office *o = *state;
+	struct channel x, y;
+
+	set_hook(o, "[\"message.new\"]", "");
+	x = API_CHANNEL(o->h, "x", "ann", "bob");
+	y = API_CHANNEL(o->h, "y", "ann", "bob");
+	to_the_end(o);
+	say(o, &y, "ann", "1");
+	say(o, &x, "ann", "2");
+	say(o, &y, "ann", "3");
+	run(o->h, "UPDATE channels SET cid = 'gone:y' WHERE cid = 'messaging:y'", NO_ARGS);
+	pack(o);
+	told(o, "message.new");
+	assert_string_equal(text_at(o->bodies[0], "message.text"), "2");
+	assert_int_equal(o->missed, 2);
+	pack(o);
+	assert_int_equal(o->missed, 0);
+}
 
 static void
 messages_and_reading(void **state)
@@ -598,6 +624,7 @@ main(void)
 		TEST(shown_channels_are_told),
 		TEST(senders_who_join_are_told),
 		TEST(large_channels_and_faulty_ones),
+		TEST(faulty_events_are_passed_over),
 		TEST(messages_and_reading),
 		TEST(dialects),
 		TEST(users_who_go_and_come_back),

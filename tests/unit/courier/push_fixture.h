@@ -194,11 +194,6 @@ stored_place(struct post *p, const char *ident)
 	return (struct place){0};
 }
 
-struct packed {
-	struct parcel *v;
-	size_t n;
-};
-
 /* All parcels from a place on, ${max} at a time; the place moves. */
 static inline struct packed
 pack_all(struct post *p, const struct out_route *r, struct place *at, size_t max)
@@ -210,18 +205,17 @@ pack_all(struct post *p, const struct out_route *r, struct place *at, size_t max
 	buf_init(&all, &f->arena, 1024);
 	while (more) {
 		struct place before = *at;
-		struct parcel *list;
-		size_t n;
+		struct packed some;
 		struct err e;
 
-		must(p->trade.pack(
-			     p->trade.arg, f->db, &f->arena, r, at, max, &list, &n, &more, &e),
-			&e);
-		assert_true(n <= max + DEVICE_MAX);
+		must(p->trade.pack(p->trade.arg, f->db, &f->arena, r, at, max, &some, &e), &e);
+		more = some.more;
+		assert_true(some.n <= max + DEVICE_MAX);
 		assert_true(!more || at->pos > before.pos || at->next_key > before.next_key);
-		buf_add(&all, list, n * sizeof(*list));
+		buf_add(&all, some.parcels, some.n * sizeof(struct parcel));
 	}
-	return (struct packed){(struct parcel *)(void *)all.p, all.n / sizeof(struct parcel)};
+	return (struct packed){
+		.parcels = (struct parcel *)(void *)all.p, .n = all.n / sizeof(struct parcel)};
 }
 
 /* The tokens of the devices in order, with spaces between. */
@@ -232,7 +226,7 @@ addresses(struct post *p, struct packed packed)
 
 	buf_init(&out, &p->h->f->arena, 64);
 	for (size_t i = 0; i < packed.n; i++)
-		buf_printf(&out, "%s%.*s", i ? " " : "", STR_ARG(packed.v[i].address));
+		buf_printf(&out, "%s%.*s", i ? " " : "", STR_ARG(packed.parcels[i].address));
 	buf_char(&out, '\0');
 	return out.p;
 }

@@ -63,12 +63,10 @@ large_channels_are_heard_in_parts(void **state)
 	struct fixture *f = p->h->f;
 	struct channel c = API_CHANNEL(p->h, "x", "ann");
 	struct place at = {0};
-	struct parcel *list;
+	struct packed some;
 	struct out_route r;
 	struct buf users;
 	struct err e;
-	bool more;
-	size_t n;
 
 	buf_init(&users, &f->arena, 1 << 18);
 	for (int i = 0; i < CHANNEL_PAIRS_MAX + 5; i++)
@@ -88,10 +86,9 @@ large_channels_are_heard_in_parts(void **state)
 		"firebase", NULL);
 	r = route(p, "firebase:main");
 	say_text(p, &c, "ann", "Hi");
-	must(p->trade.pack(p->trade.arg, f->db, &f->arena, &r, &at, 100, &list, &n, &more, &e),
-		&e);
-	assert_string_equal(addresses(p, (struct packed){list, n}), "first");
-	assert_true(more && at.next_key > 0);
+	must(p->trade.pack(p->trade.arg, f->db, &f->arena, &r, &at, 100, &some, &e), &e);
+	assert_string_equal(addresses(p, some), "first");
+	assert_true(some.more && at.next_key > 0);
 	assert_string_equal(hears(p, &r, &at), "last");
 	assert_true(at.next_key == 0);
 }
@@ -340,11 +337,11 @@ cmp_address(const void *a, const void *b)
 static const char *
 sorted(struct post *p, struct packed packed)
 {
-	size_t bytes = packed.n * sizeof(*packed.v);
-	struct packed copy = {arena_alloc(&p->h->f->arena, bytes + 1), packed.n};
+	size_t bytes = packed.n * sizeof(*packed.parcels);
+	struct packed copy = {.parcels = arena_alloc(&p->h->f->arena, bytes + 1), .n = packed.n};
 
-	memcpy(copy.v, packed.v, bytes);
-	qsort(copy.v, copy.n, sizeof(*copy.v), cmp_address);
+	memcpy(copy.parcels, packed.parcels, bytes);
+	qsort(copy.parcels, copy.n, sizeof(*copy.parcels), cmp_address);
 	return addresses(p, copy);
 }
 
@@ -374,11 +371,11 @@ campaigns_to_users(void **state)
 	one = pack_all(p, &r, &again, 1);
 	assert_int_equal(one.n, all.n);
 	for (size_t i = 0; i < all.n; i++) {
-		assert_true(str_eq(one.v[i].id, all.v[i].id));
-		assert_true(str_eq(one.v[i].body, all.v[i].body));
-		assert_true(one.v[i].at > 0 && one.v[i].at == all.v[i].at);
+		assert_true(str_eq(one.parcels[i].id, all.parcels[i].id));
+		assert_true(str_eq(one.parcels[i].body, all.parcels[i].body));
+		assert_true(one.parcels[i].at > 0 && one.parcels[i].at == all.parcels[i].at);
 		for (size_t k = 0; k < i; k++)
-			assert_false(str_eq(all.v[i].id, all.v[k].id));
+			assert_false(str_eq(all.parcels[i].id, all.parcels[k].id));
 	}
 	assert_int_equal(at.pos, again.pos);
 }
@@ -445,8 +442,8 @@ one_body(struct post *p, const char *ident, struct place *at)
 	struct packed packed = pack_all(p, &r, at, 100);
 
 	assert_int_equal(packed.n, 1);
-	assert_true(packed.v[0].body.n <= 4096);
-	return parse(p->h->f, arena_dup(&p->h->f->arena, packed.v[0].body).p);
+	assert_true(packed.parcels[0].body.n <= 4096);
+	return parse(p->h->f, arena_dup(&p->h->f->arena, packed.parcels[0].body).p);
 }
 
 static void
