@@ -99,14 +99,21 @@ intmap_remove(struct intmap *m, int64_t key)
 	return value;
 }
 
+bool
+intmap_next_key(const struct intmap *m, size_t *at, int64_t *key)
+{
+	for (; *at < m->cap; ++*at)
+		if (m->slots[*at].value != NULL) {
+			*key = m->slots[(*at)++].key;
+			return true;
+		}
+	return false;
+}
+
 void *
 intmap_next(const struct intmap *m, size_t *at)
 {
-	while (*at < m->cap) {
-		void *value = m->slots[(*at)++].value;
+	int64_t key;
 
-		if (value != NULL)
-			return value;
-	}
-	return NULL;
+	return intmap_next_key(m, at, &key) ? m->slots[*at - 1].value : NULL;
 }

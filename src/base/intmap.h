@@ -29,3 +29,5 @@ void *intmap_remove(struct intmap *m, int64_t key);
 /* Walks the values in no order: *at begins with 0; NULL at the end.  The map must not change
  * meanwhile. */
 void *intmap_next(const struct intmap *m, size_t *at);
+/* The same with the keys; false at the end. */
+bool intmap_next_key(const struct intmap *m, size_t *at, int64_t *key);

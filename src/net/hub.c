@@ -141,9 +141,12 @@ free_arrival(struct arrival *a)
 static void
 forget(struct hub *h, struct hub_conn *c)
 {
+	bool moved;
+
 	pthread_mutex_lock(&h->lock);
-	list_remove(&h->list, c);
+	moved = list_remove(&h->list, c);
 	pthread_mutex_unlock(&h->lock);
+	hub_moved(h, moved);
 	atomic_fetch_sub(&h->count.seats, 1);
 	conn_free(c);
 }
@@ -506,7 +509,7 @@ take_seat(struct hub *h, struct hub_conn *c, struct mail *m)
 {
 	const struct hub_conn *doubtful = NULL;
 	struct person *p;
-	bool ok = true;
+	bool ok = true, moved;
 
 	pthread_mutex_lock(&h->lock);
 	p = c->uid == 0 ? NULL : intmap_get(&h->list.people, c->uid);
@@ -515,9 +518,9 @@ take_seat(struct hub *h, struct hub_conn *c, struct mail *m)
 	if (doubtful != NULL)
 		memcpy(m->id, doubtful->id, HUB_ID_LEN);
 	m->kind = doubtful != NULL ? MAIL_REPLACE : MAIL_POST;
-	if (ok)
-		list_add(&h->list, c);
+	moved = ok && list_add(&h->list, c);
 	pthread_mutex_unlock(&h->lock);
+	hub_moved(h, moved);
 	return ok;
 }
 
@@ -603,12 +606,16 @@ change_watches(struct hub *h, struct str id, int64_t uid, const int64_t *channel
 	void (*change)(struct hub_list *, struct hub_conn *, int64_t))
 {
 	struct hub_conn *c;
+	bool began;
 
 	pthread_mutex_lock(&h->lock);
+	began = h->list.nuser_watches == 0;
 	c = list_find(&h->list, uid, id);
 	for (size_t i = 0; c != NULL && i < n; i++)
 		change(&h->list, c, channels[i]);
+	began = began && h->list.nuser_watches > 0;
 	pthread_mutex_unlock(&h->lock);
+	hub_moved(h, began);
 	return c != NULL;
 }
 
@@ -659,46 +666,6 @@ hub_watchers(struct hub *h, int64_t channel, int64_t *out, size_t max)
 	return n;
 }
 
-static int
-cmp_ints(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Few users in many uids: each user is looked for; the lock is held. */
-static size_t
-search_users(struct hub *h, const int64_t *uids, size_t n, int64_t *out)
-{
-	struct person *p;
-	size_t nout = 0;
-
-	for (size_t at = 0; (p = intmap_next(&h->list.people, &at)) != NULL;)
-		if (bsearch(&p->uid, uids, n, sizeof(*uids), cmp_ints) != NULL)
-			out[nout++] = p->uid;
-	qsort(out, nout, sizeof(*out), cmp_ints);
-	return nout;
-}
-
-size_t
-hub_online(struct hub *h, const int64_t *uids, size_t n, int64_t *out)
-{
-	size_t nout = 0;
-
-	if (n == 0 || atomic_load(&h->list.nconns) == 0)
-		return 0;
-	pthread_mutex_lock(&h->lock);
-	if (h->list.people.n < n / 8)
-		nout = search_users(h, uids, n, out);
-	else
-		for (size_t i = 0; i < n; i++)
-			if (list_of_user(&h->list, uids[i]) != NULL)
-				out[nout++] = uids[i];
-	pthread_mutex_unlock(&h->lock);
-	return nout;
-}
-
 void
 hub_counters(struct hub *h, struct hub_counters *out)
 {
@@ -707,6 +674,7 @@ hub_counters(struct hub *h, struct hub_counters *out)
 		.connections = atomic_load(&h->list.nconns),
 		.users = (int64_t)h->list.people.n,
 		.watches = h->list.nwatches,
+		.user_watches = h->list.nuser_watches,
 	};
 	pthread_mutex_unlock(&h->lock);
 	out->posts = atomic_load(&h->count.posts);

@@ -7,9 +7,9 @@
  * order in which they were posted; what is asked (hub_online, hub_watcher_count …) and who
  * watches what is answered and changed at once, under a lock that is held for a look-up only.
  *
- * Bounds (I-16): HUB_USER_MAX connections a user, HUB_WATCH_MAX channels a connection,
- * HUB_QUEUE_MAX bytes waiting for a connection.  Who reads too slowly for that is closed
- * (HUB_CLOSE_SLOW): a client then connects again and asks for what it missed. */
+ * Bounds (I-16): HUB_USER_MAX connections a user, HUB_WATCH_MAX channels and as many users a
+ * connection watches, HUB_QUEUE_MAX bytes waiting for a connection.  Who reads too slowly for
+ * that is closed (HUB_CLOSE_SLOW): a client then connects again and asks for what it missed. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ struct hub;
 struct hub_conn;
 
 #define HUB_USER_MAX  50                   /* connections of one user */
-#define HUB_WATCH_MAX 2000                 /* channels; one more ends the oldest watch */
+#define HUB_WATCH_MAX 2000                 /* of a kind; one more ends the oldest watch */
 #define HUB_QUEUE_MAX ((size_t)256 * 1024) /* bytes; a single larger payload may wait alone */
 #define HUB_TEXT_MAX  ((size_t)16 * 1024)  /* bytes of a message from a client */
 #define HUB_ID_LEN    36                   /* connection ids are UUIDs */
@@ -44,6 +44,9 @@ struct hub_opts {
 	/* A client's text message: true when it wants a keep-alive back at once.  Borrowed; on
 	 * the hub's thread, so it must not wait. */
 	bool (*on_text)(void *arg, struct str id, int64_t uid, struct str text);
+	/* hub_moves() has something, or the first user is watched.  On any thread, which must
+	 * not wait; NULL: whoever wants to know looks by himself. */
+	void (*on_move)(void *arg);
 	void *arg;
 	/* In milliseconds; 0: 30,000 and 90,000 (api.md §7.3).  Tests have less patience. */
 	int64_t keep_alive_ms; /* after the last one sent, another is */
@@ -120,7 +123,8 @@ void hub_post_user(struct hub *, int64_t uid, struct payload *);
 void hub_post_absent(struct hub *, int64_t uid, int64_t channel, struct payload *);
 
 /* What is watched besides channels, as numbers that no channel has. */
-#define HUB_ROOM_OF_POLL(no) (-(no))
+#define HUB_ROOM_OF_POLL(no)  (-(no))
+#define HUB_ROOM_OF_USER(uid) (INT64_MIN + (uid)) /* whether he is there */
 
 /* ---- watching ---------------------------------------------------------------------- */
 
@@ -141,10 +145,22 @@ size_t hub_watchers(struct hub *, int64_t channel, int64_t *out, size_t max);
  * when nobody is connected. */
 size_t hub_online(struct hub *, const int64_t *uids, size_t n, int64_t *out);
 
+struct hub_move {
+	int64_t uid;
+	bool is_here;    /* now */
+	bool is_watched; /* by HUB_ROOM_OF_USER(), here */
+};
+/* The users whose first connection came or whose last one went since the last call, each once,
+ * with how it is now: to the heap, *out is the caller's; returns how many.  Noted are those who
+ * are watched, or all while hub_note_all(). */
+size_t hub_moves(struct hub *, struct hub_move **out);
+void hub_note_all(struct hub *, bool yes);
+
 struct hub_counters {
 	int64_t connections;  /* now, without those about to end */
 	int64_t users;        /* now */
-	int64_t watches;      /* now */
+	int64_t watches;      /* now: of channels and polls */
+	int64_t user_watches; /* now */
 	int64_t posts;        /* since the start, the same below */
 	int64_t frames;       /* put before connections */
 	int64_t bytes_sent;   /* to sockets */

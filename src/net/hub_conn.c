@@ -182,10 +182,12 @@ static void
 leave_list(struct hub_conn *c)
 {
 	struct hub *h = c->hub;
+	bool moved;
 
 	pthread_mutex_lock(&h->lock);
-	list_remove(&h->list, c);
+	moved = list_remove(&h->list, c);
 	pthread_mutex_unlock(&h->lock);
+	hub_moved(h, moved);
 }
 
 void

@@ -19,7 +19,10 @@ struct hub_list {
 	struct intmap people;       /* uid → struct person */
 	struct intmap rooms;        /* channel → struct room */
 	struct hub_conn *strangers; /* of uid 0 */
-	int64_t nwatches;
+	int64_t nwatches;           /* of channels and polls */
+	int64_t nuser_watches;
+	struct intmap moved; /* uids: who came or went, for hub_moves() */
+	bool notes_all;
 	atomic_llong nconns; /* may be read without the lock */
 };
 
@@ -30,7 +33,7 @@ struct person {
 	unsigned n;
 };
 
-/* One channel's watches. */
+/* One channel's, poll's or user's watches. */
 struct room {
 	int64_t channel;
 	struct watch *first;
@@ -41,13 +44,20 @@ struct watch {
 	struct hub_conn *conn;
 	struct room *room;
 	struct watch *prev, *next;   /* of the room */
-	struct watch *older, *newer; /* of the connection */
+	struct watch *older, *newer; /* of its line */
+};
+
+/* What one connection watches of a kind, in the order in which it began. */
+struct watch_line {
+	struct watch *oldest, *newest;
+	size_t n;
 };
 
 void list_fini(struct hub_list *);
-void list_add(struct hub_list *, struct hub_conn *);
-/* With all that it watches; no effect when it is not in the list. */
-void list_remove(struct hub_list *, struct hub_conn *);
+/* True when hub_moves() has something since. */
+bool list_add(struct hub_list *, struct hub_conn *) MUST_USE;
+/* With all that it watches; no effect when it is not in the list.  The same. */
+bool list_remove(struct hub_list *, struct hub_conn *) MUST_USE;
 /* NULL: no such connection of that user. */
 struct hub_conn *list_find(struct hub_list *, int64_t uid, struct str id);
 struct hub_conn *list_of_user(struct hub_list *, int64_t uid);
@@ -87,7 +97,7 @@ struct hub_conn {
 	struct person *person;        /* NULL: of nobody */
 	struct hub_conn *prev, *next; /* of the person */
 	struct intmap watches;        /* channel → struct watch */
-	struct watch *oldest, *newest;
+	struct watch_line channels, users;
 
 	/* The hub's thread alone. */
 	enum conn_state state;
@@ -133,6 +143,9 @@ void conn_work(struct hub_conn *);
 void conn_on_timer(struct hub_conn *);
 
 /* ---- the hub ------------------------------------------------------------------------ */
+
+/* What list_add() or list_remove() said, once the lock is given back. */
+void hub_moved(struct hub *, bool moved);
 
 #define HUB_PIECE (16 * 1024) /* bytes read from a socket at once */
 

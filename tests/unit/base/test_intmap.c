@@ -40,6 +40,7 @@ check_against_array(int64_t scale)
 	struct intmap m = {0};
 	unsigned random = 1;
 	size_t n = 0;
+	int64_t walked;
 
 	for (int step = 0; step < 40 * KEYS; step++) {
 		size_t i = (random = random * 1103515245 + 12345) / 65536 % KEYS;
@@ -62,6 +63,9 @@ check_against_array(int64_t scale)
 	for (size_t at = 0; intmap_next(&m, &at) != NULL;)
 		n--;
 	assert_int_equal(n, 0);
+	for (size_t at = 0; intmap_next_key(&m, &at, &walked); n++)
+		assert_true(in[(walked + KEYS) / scale]);
+	assert_int_equal(n, m.n);
 	assert_true(m.cap <= 8 * m.n || m.n == 0);
 	intmap_fini(&m);
 }

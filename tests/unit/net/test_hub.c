@@ -1,4 +1,4 @@
-/* test_hub – who gets what and in which order, who watches, who is online, how many may come.
+/* test_hub – who gets what and in which order, who watches, how many may come.
  */
 #include "place.h"
 
@@ -181,38 +181,6 @@ test_most_watches(void **state)
 	assert_int_equal(hub_watcher_count(h, 1001), 0);
 }
 
-static void
-test_online(void **state)
-{
-	enum { MANY = 4096 };
-	struct hub *h = ((struct place *)*state)->hub;
-	static int64_t uids[MANY], out[MANY];
-	struct client ann, bob, stranger;
-
-	for (int i = 0; i < MANY; i++)
-		uids[i] = i + 1;
-	assert_int_equal(hub_online(h, uids, MANY, out), 0);
-	join(h, &bob, BOB);
-	join(h, &ann, ANN);
-	join(h, &stranger, 0);
-	/* Few users in many uids, and many in few. */
-	assert_int_equal(hub_online(h, uids, MANY, out), 2);
-	assert_int_equal(out[0], ANN);
-	assert_int_equal(out[1], BOB);
-	assert_int_equal(hub_online(h, uids, 12, out), 2);
-	assert_int_equal(out[1], BOB);
-	assert_int_equal(hub_online(h, uids, 10, out), 0);
-	post(h, HUB_USER, 0, 0, "nobody is uid 0");
-	assert_int_equal(counters(h).connections, 3);
-	assert_int_equal(counters(h).users, 2);
-	must_get(h, &bob, NULL);
-	leave(&bob);
-	until_connected(h, 2);
-	assert_int_equal(hub_online(h, uids, MANY, out), 1);
-	leave(&ann);
-	leave(&stranger);
-}
-
 /* ---- how many ------------------------------------------------------------------------------
  */
 
@@ -297,7 +265,6 @@ main(void)
 		T(test_order),
 		T(test_watching),
 		T(test_most_watches),
-		T(test_online),
 		T(test_most_of_a_user),
 		T(test_silent_ones_give_way),
 		T(test_most_of_the_hub),
