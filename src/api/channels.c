@@ -199,6 +199,26 @@ watch_hits(struct req *r, const struct watching *w, int64_t viewer,
 	return watching_begin(r, w, viewer, nos, n, e);
 }
 
+/* The members that it is shown. */
+static bool
+watch_members(struct req *r, const struct watching *w, int64_t viewer,
+	const struct chat_state *states, size_t n, struct err *e)
+{
+	int64_t *uids;
+	size_t nuids = 0;
+
+	if (!w->presence)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		nuids += states[i].nmembers;
+	uids = arena_array(r->arena, nuids + 1, sizeof(*uids));
+	nuids = 0;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < states[i].nmembers; k++)
+			uids[nuids++] = states[i].members[k].uid;
+	return watching_users(r, w, viewer, uids, nuids, e);
+}
+
 static bool
 query(struct req *r, struct err *e)
 {
@@ -221,7 +241,8 @@ query(struct req *r, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (!chat_load(r, &hits[i].channel, &limits, q.viewer, &people, &states[i], e))
 			return false;
-	if (!chat_people_load(&people, r, e) ||
+	if (!watch_members(r, &watching, q.viewer, states, n, e) ||
+		!chat_people_load(&people, r, e) ||
 		!watching_polls(r, &watching, q.viewer, people.polls, people.npolls, e))
 		return false;
 	jw_karr(&r->w, "channels");
@@ -396,6 +417,7 @@ answer_state(struct req *r, const struct channel *c, const struct chat_limits *l
 	if (!chat_check_access(r, c, viewer, e) ||
 		!watching_begin(r, w, viewer, &c->no, 1, e) ||
 		!chat_load(r, c, limits, viewer, &people, &state, e) ||
+		!watch_members(r, w, viewer, &state, 1, e) ||
 		!chat_people_load(&people, r, e) ||
 		!watching_polls(r, w, viewer, people.polls, people.npolls, e))
 		return false;

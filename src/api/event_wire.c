@@ -48,7 +48,8 @@ static const struct event_tale tales[] = {
 	[EVENT_VOTE_CAST] = {.watchers = {"poll.vote_casted", PART_VOTE}},
 	[EVENT_VOTE_CHANGED] = {.watchers = {"poll.vote_changed", PART_VOTE}},
 	[EVENT_VOTE_REMOVED] = {.watchers = {"poll.vote_removed", PART_VOTE}},
-	[EVENT_USER_UPDATED] = {.user = {"user.updated", PART_USER}},
+	[EVENT_USER_UPDATED] = {.watchers = {"user.updated", PART_USER},
+		.user = {"user.updated", PART_USER}},
 	[EVENT_POLL_UPDATED] = {.watchers = {"poll.updated", PART_POLL}},
 	[EVENT_POLL_CLOSED] = {.watchers = {"poll.closed", PART_POLL}},
 	[EVENT_POLL_DELETED] = {.watchers = {"poll.deleted", PART_POLL}},
@@ -68,6 +69,8 @@ event_room(const struct event *ev)
 {
 	bool is_poll = event_tale(ev->kind)->watchers.parts & PART_POLL;
 
+	if (ev->kind == EVENT_USER_UPDATED)
+		return HUB_ROOM_OF_USER(ev->uid);
 	return is_poll ? HUB_ROOM_OF_POLL(ev->object) : ev->channel;
 }
 

@@ -41,13 +41,14 @@ struct event_shape {
 
 /* How a kind of event is told. */
 struct event_tale {
-	struct event_shape watchers; /* to the connections that watch its channel */
+	struct event_shape watchers; /* to the connections that watch it (event_room()) */
 	struct event_shape absent;   /* to those of members that do not watch it */
 	struct event_shape user;     /* to all connections of its user */
 	bool absent_is_user;         /* of the members only to the event's user */
 };
 const struct event_tale *event_tale(enum event_kind);
-/* What is watched by those who are told of it as watchers: its channel, or its poll. */
+/* What is watched by those who are told of it as watchers: its channel, its poll, or its user.
+ */
 int64_t event_room(const struct event *);
 
 /* What an event is about. */

@@ -6,6 +6,7 @@
 #include "api/auth.h"
 #include "api/event_wire.h"
 #include "api/live_impl.h"
+#include "api/presence.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/form.h"
@@ -246,9 +247,11 @@ post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	}
 	post_absent(t, tale, ev, things, a, people);
 	if (a->user) {
-		text = event_text(
-			&t->req, &tale->user, ev, things, &things->member, &a->of_user, people);
-		live_post(l, HUB_USER, ev->uid, 0, text);
+		text = event_text(&t->req, &tale->user, ev, things, &things->member,
+			&a->of_user, people);
+		/* Those of his own that look at him were told so above. */
+		live_post(l, ev->kind == EVENT_USER_UPDATED ? HUB_ABSENT : HUB_USER, ev->uid,
+			event_room(ev), text);
 	}
 	/* Who is gone does not hear what is said from now on. */
 	if (ev->kind == EVENT_CHANNEL_DELETED)
@@ -371,6 +374,15 @@ tell(void *arg, struct db *db, struct arena *a, const struct event *events, size
 }
 
 static bool
+pass(void *arg, struct db *db, struct arena *a, struct err *e)
+{
+	struct live *l = arg;
+	struct presence *p = l->ctx->presence;
+
+	return p == NULL || presence_tell(p, db, a, e);
+}
+
+static bool
 has_ears(void *arg)
 {
 	struct live *l = arg;
@@ -406,5 +418,6 @@ live_free(struct live *l)
 void
 live_sink(struct live *l, struct dispatch_sink *out)
 {
-	*out = (struct dispatch_sink){.has_ears = has_ears, .tell = tell, .arg = l};
+	*out = (struct dispatch_sink){
+		.has_ears = has_ears, .tell = tell, .pass = pass, .arg = l};
 }

@@ -26,6 +26,7 @@ struct http_in;
 struct http_out;
 struct limit;
 struct metrics;
+struct presence;
 struct settings;
 struct settings_live;
 struct store;
@@ -42,6 +43,7 @@ struct ctx {
 	struct hub *hub;                 /* NULL: nobody can connect */
 	struct before_send *before_send; /* NULL: the owner is not asked */
 	const struct guard *guard;       /* which addresses may be called; NULL: public ones */
+	struct presence *presence;       /* NULL: nobody looks who is there */
 	struct metrics *metrics;         /* what GET /metrics counted last */
 	struct str openapi;              /* the description of everything served */
 	struct str origins;              /* of browser apps that may call (api/cors.h) */

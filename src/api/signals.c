@@ -4,6 +4,7 @@
 
 #include "api/chat_read.h"
 #include "api/chat_wire.h"
+#include "api/presence.h"
 #include "api/req.h"
 #include "api/wire.h"
 #include "base/clock.h"
@@ -148,13 +149,16 @@ post_everywhere(const struct req *r, int64_t whom, struct str frame)
 }
 
 void
-signals_hear(void *hub, struct str text)
+signals_hear(void *arg, struct str text)
 {
+	const struct ctx *ctx = arg;
 	size_t space = str_find(text, ' ', 0);
 	int64_t whom;
 
+	if (ctx->presence != NULL && presence_hear(ctx->presence, text))
+		return;
 	if (space < text.n && str_to_i64(str_sub(text, 0, space), &whom))
-		post(hub, whom, str_sub(text, space + 1, text.n - space - 1));
+		post(ctx->hub, whom, str_sub(text, space + 1, text.n - space - 1));
 }
 
 static bool

@@ -3,6 +3,6 @@
 #pragma once
 #include "base/str.h"
 
-/* What store_hear() is given with the hub: another process's signal, told to who watches here.
- */
-void signals_hear(void *hub, struct str text);
+/* What store_hear() is given with the struct ctx: another process's signal, told to who watches
+ * here, or its word of who is there (api/presence.h). */
+void signals_hear(void *ctx, struct str text);

@@ -2,8 +2,10 @@
 #include <stdio.h>
 
 #include "api/auth.h"
+#include "api/chat_read.h"
 #include "api/req.h"
 #include "api/team_rule.h"
+#include "api/watching.h"
 #include "api/wire.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -196,11 +198,11 @@ with_id_bounds(struct req *r, json_t *payload, json_t *filter)
 }
 
 static bool
-read_query(struct req *r, struct user_query *q, struct err *e)
+read_query(
+	struct req *r, struct user_query *q, struct watching *w, int64_t *viewer, struct err *e)
 {
 	struct str text = req_query(r, "payload"), user_id;
 	json_t *payload = NULL, *filter = NULL;
-	bool presence;
 
 	*q = (struct user_query){0};
 	if (text.p != NULL && !jr_parse(r->arena, text, &payload, e))
@@ -214,8 +216,9 @@ read_query(struct req *r, struct user_query *q, struct err *e)
 		!jr_int(payload, "offset", OPTIONAL, 0, QUERY_OFFSET_MAX, &q->offset, e) ||
 		!jr_bool(payload, "include_deactivated_users", OPTIONAL,
 			&q->include_deactivated, e) ||
-		!jr_bool(payload, "presence", OPTIONAL, &presence, e) ||
-		!jr_str(payload, "user_id", OPTIONAL, &user_id, e))
+		!jr_str(payload, "user_id", OPTIONAL, &user_id, e) ||
+		!watching_read_presence(r, payload, w, e) ||
+		(w->presence && !chat_viewer(r, payload, viewer, e)))
 		return false;
 	if (q->limit == 0)
 		q->limit = QUERY_DEFAULT;
@@ -237,16 +240,31 @@ apply_team_rule(struct req *r, struct user_query *q, struct err *e)
 	return true;
 }
 
+/* Before it is said who of them is online. */
+static bool
+watch_users(struct req *r, const struct watching *w, int64_t viewer, const struct user *users,
+	size_t n, struct err *e)
+{
+	int64_t *uids = arena_array(r->arena, n + 1, sizeof(*uids));
+
+	for (size_t i = 0; i < n; i++)
+		uids[i] = users[i].uid;
+	return watching_users(r, w, viewer, uids, n, e);
+}
+
 static bool
 query(struct req *r, struct err *e)
 {
+	struct watching watching;
 	struct details details;
 	struct user_query q;
 	struct user *users;
+	int64_t viewer = 0;
 	size_t n;
 
-	if (!read_query(r, &q, e) || !apply_team_rule(r, &q, e) ||
+	if (!read_query(r, &q, &watching, &viewer, e) || !apply_team_rule(r, &q, e) ||
 		!user_query(r->db, r->arena, &q, &users, &n, e) ||
+		!watch_users(r, &watching, viewer, users, n, e) ||
 		!load_details(r, users, n, &details, e))
 		return false;
 	jw_karr(&r->w, "users");

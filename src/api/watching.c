@@ -1,4 +1,4 @@
-/* watching – connections and the channels that requests made with them are about. */
+/* watching – connections and the channels and users that requests made with them are about. */
 #include "api/watching.h"
 
 #include "api/req.h"
@@ -6,23 +6,39 @@
 #include "domain/poll.h"
 #include "net/hub.h"
 
-bool
-watching_read(struct req *r, const json_t *body, struct watching *out, struct err *e)
+/* Of what is asked for by ${key} somebody has to hear. */
+static bool
+check_connection(bool is_wanted, const char *key, const struct watching *w, struct err *e)
 {
-	bool presence = false;
+	return !is_wanted || w->connection_id.p != NULL ||
+	       fail(e, ERR_INPUT,
+		       "%s: needs the connection_id of a WebSocket that is connected", key);
+}
 
+bool
+watching_read_presence(struct req *r, const json_t *obj, struct watching *out, struct err *e)
+{
 	*out = (struct watching){.connection_id = req_query(r, "connection_id")};
-	if (!jr_bool(body, "watch", OPTIONAL, &out->watch, e) ||
-		!jr_bool(body, "presence", OPTIONAL, &presence, e))
+	if (!jr_bool(obj, "presence", OPTIONAL, &out->presence, e))
 		return false;
 	if (out->connection_id.p == NULL &&
-		!jr_str(body, "connection_id", OPTIONAL, &out->connection_id, e))
+		!jr_str(obj, "connection_id", OPTIONAL, &out->connection_id, e))
 		return false;
 	if (out->connection_id.n == 0)
 		out->connection_id = STR_NONE;
-	return !out->watch || out->connection_id.p != NULL ||
-	       fail(e, ERR_INPUT,
-		       "watch: needs the connection_id of a WebSocket that is connected");
+	return check_connection(out->presence, "presence", out, e);
+}
+
+bool
+watching_read(struct req *r, const json_t *body, struct watching *out, struct err *e)
+{
+	bool watch = false;
+
+	if (!jr_bool(body, "watch", OPTIONAL, &watch, e) ||
+		!watching_read_presence(r, body, out, e))
+		return false;
+	out->watch = watch;
+	return check_connection(watch, "watch", out, e);
 }
 
 static bool
@@ -33,14 +49,22 @@ no_connection(const struct watching *w, struct err *e)
 		STR_ARG(w->connection_id));
 }
 
+/* It hears of ${n} rooms, if that is wanted. */
+static bool
+begin(struct req *r, bool is_wanted, const struct watching *w, int64_t viewer,
+	const int64_t *rooms, size_t n, struct err *e)
+{
+	struct hub *hub = r->ctx->hub;
+
+	return !is_wanted || (hub && hub_watch(hub, w->connection_id, viewer, rooms, n)) ||
+	       no_connection(w, e);
+}
+
 bool
 watching_begin(struct req *r, const struct watching *w, int64_t viewer, const int64_t *channels,
 	size_t n, struct err *e)
 {
-	struct hub *hub = r->ctx->hub;
-
-	return !w->watch || (hub && hub_watch(hub, w->connection_id, viewer, channels, n)) ||
-	       no_connection(w, e);
+	return begin(r, w->watch, w, viewer, channels, n, e);
 }
 
 bool
@@ -51,7 +75,18 @@ watching_polls(struct req *r, const struct watching *w, int64_t viewer,
 
 	for (size_t i = 0; i < n; i++)
 		rooms[i] = HUB_ROOM_OF_POLL(polls[i].no);
-	return n == 0 || watching_begin(r, w, viewer, rooms, n, e);
+	return begin(r, w->watch && n > 0, w, viewer, rooms, n, e);
+}
+
+bool
+watching_users(struct req *r, const struct watching *w, int64_t viewer, const int64_t *uids,
+	size_t n, struct err *e)
+{
+	int64_t *rooms = arena_array(r->arena, n + 1, sizeof(*rooms));
+
+	for (size_t i = 0; i < n; i++)
+		rooms[i] = HUB_ROOM_OF_USER(uids[i]);
+	return begin(r, w->presence, w, viewer, rooms, n, e);
 }
 
 bool

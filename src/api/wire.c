@@ -37,8 +37,8 @@ write_extra(struct req *r, const struct user *u, const char *key)
 		jw_kraw(&r->w, key, v.raw);
 }
 
-static bool
-is_invisible(const struct user *u)
+bool
+wire_user_is_invisible(const struct user *u)
 {
 	return u->extra.p != NULL &&
 	       jscan_member(u->extra, STR("invisible")).type == JSCAN_TRUE;
@@ -50,13 +50,13 @@ is_online(const struct req *r, const struct user *u)
 {
 	int64_t found;
 
-	return r->ctx->hub != NULL && !is_invisible(u) &&
+	return r->ctx->hub != NULL && !wire_user_is_invisible(u) &&
 	       hub_online(r->ctx->hub, &u->uid, 1, &found) == 1;
 }
 
 /* Nobody can be banned or blocked yet: those members are constant. */
-void
-wire_user_members(struct req *r, const struct user *u)
+static void
+write_members(struct req *r, const struct user *u, bool online)
 {
 	jw_kstr(&r->w, "id", u->id);
 	write_opt(r, "name", u->name);
@@ -74,10 +74,24 @@ wire_user_members(struct req *r, const struct user *u)
 	req_ktime_opt(r, "revoke_tokens_issued_before", u->revoked_before);
 	jw_kbool(&r->w, "banned", false);
 	jw_kbool(&r->w, "shadow_banned", false);
-	jw_kbool(&r->w, "online", is_online(r, u));
-	jw_kbool(&r->w, "invisible", is_invisible(u));
+	jw_kbool(&r->w, "online", online);
+	jw_kbool(&r->w, "invisible", wire_user_is_invisible(u));
 	write_empty_array(r, "blocked_user_ids");
 	req_custom(r, u->custom);
+}
+
+void
+wire_user_members(struct req *r, const struct user *u)
+{
+	write_members(r, u, is_online(r, u));
+}
+
+void
+wire_user_seen(struct req *r, const struct user *u, bool online)
+{
+	jw_obj(&r->w);
+	write_members(r, u, online);
+	jw_end_obj(&r->w);
 }
 
 void

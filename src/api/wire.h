@@ -2,7 +2,7 @@
  *
  * Each writes one complete JSON object where a value is due, in the dialect of the request. */
 #pragma once
-
+#include <stdbool.h>
 #include <stddef.h>
 
 struct device;
@@ -14,7 +14,11 @@ struct user;
 
 /* UserResponse: what stands inside other objects. */
 void wire_user(struct req *r, const struct user *u);
-/* The same as members of the open object. */
+/* The same, with what another says of his being there. */
+void wire_user_seen(struct req *r, const struct user *u, bool is_online);
+/* Whether he is never to be shown as online. */
+bool wire_user_is_invisible(const struct user *u);
+/* As wire_user(), as members of the open object. */
 void wire_user_members(struct req *r, const struct user *u);
 /* What he has not read: members of the open object. */
 void wire_unread(struct req *r, const struct unread *unread);

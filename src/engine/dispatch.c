@@ -84,6 +84,15 @@ tell_some(struct dispatch *d, bool *more, struct err *e)
 	return true;
 }
 
+static bool
+tell_passing(struct dispatch *d, struct err *e)
+{
+	const struct dispatch_sink *sink = &d->engine->sink;
+
+	arena_reset(&d->arena);
+	return sink->pass == NULL || sink->pass(sink->arg, d->db, &d->arena, e);
+}
+
 void
 dispatch_run(void *arg)
 {
@@ -99,7 +108,7 @@ dispatch_run(void *arg)
 	while (signal_wait(told, &seen, wait)) {
 		bool more;
 
-		if (tell_some(&d, &more, &e)) {
+		if (tell_some(&d, &more, &e) && tell_passing(&d, &e)) {
 			wait = more ? 0 : LISTEN_AGAIN_MS;
 			continue;
 		}

@@ -20,5 +20,9 @@ struct dispatch_sink {
 	 * same ones come again: what was told of them before is the sink's to know. */
 	bool (*tell)(void *arg, struct db *, struct arena *a, const struct event *events,
 		size_t n, struct err *e);
+	/* Tells what passes and is in no outbox: at each wake (engine_look()) and each second,
+	 * whether anybody is there or not.  ${a} is emptied before.  NULL: there is no such
+	 * thing. */
+	bool (*pass)(void *arg, struct db *, struct arena *a, struct err *e);
 	void *arg;
 };

@@ -98,6 +98,12 @@ engine_tell(struct engine *g)
 }
 
 void
+engine_look(struct engine *g)
+{
+	signal_raise(&g->told);
+}
+
+void
 engine_hear(struct engine *g, engine_hear_fn fn, void *arg)
 {
 	int n = atomic_load(&g->nhearers);

@@ -21,6 +21,8 @@ void engine_wake(struct engine *e);
 /* "Something was committed that is to be told" (domain/event.h): after any commit of an API
  * write; cheap, and once for many. */
 void engine_tell(struct engine *e);
+/* "Something passed here that is to be told": wakes the dispatcher of this process alone. */
+void engine_look(struct engine *e);
 /* Has fn(arg) called, on any thread, for each engine_tell() of any process, until the engine
  * has stopped; it must be quick.  At most ENGINE_HEARERS, by one thread. */
 #define ENGINE_HEARERS 4

@@ -17,6 +17,7 @@
 #include "api/live.h"
 #include "api/metrics.h"
 #include "api/openapi.h"
+#include "api/presence.h"
 #include "api/realtime.h"
 #include "api/req.h"
 #include "api/routes.h"
@@ -215,12 +216,15 @@ listen_http(struct http **http, struct ctx *ctx, struct err *e)
 }
 
 static bool
-open_hub(struct hub **hub, size_t connections, struct err *e)
+open_hub(struct ctx *ctx, size_t connections, struct err *e)
 {
 	struct hub_opts opts = {.max_connections = connections};
 
+	ctx->presence = presence_new(ctx);
 	realtime_hub_opts(&opts);
-	return hub_open(hub, &opts, e);
+	opts.on_move = presence_wake;
+	opts.arg = ctx->presence;
+	return hub_open(&ctx->hub, &opts, e);
 }
 
 static bool
@@ -243,9 +247,10 @@ start_engine(struct ctx *ctx, struct live **live, struct err *e)
 {
 	struct dispatch_sink sink;
 
-	store_hear(ctx->store, signals_hear, ctx->hub);
+	store_hear(ctx->store, signals_hear, ctx);
 	if (!engine_start(&ctx->engine, ctx->store, ctx->config, e))
 		return false;
+	presence_start(ctx->presence, ctx->engine);
 	*live = live_new(ctx, ctx->hub);
 	live_sink(*live, &sink);
 	engine_dispatch(ctx->engine, &sink);
@@ -353,7 +358,7 @@ run(int argc, char **argv)
 	if (!settings_live_new(
 		    &ctx.settings, ctx.dbs[0], threads, !store_is_exclusive(ctx.store), &e))
 		goto err2;
-	if (!open_hub(&ctx.hub, sockets, &e))
+	if (!open_hub(&ctx, sockets, &e))
 		goto err2;
 	ctx.guard = couriers.guard;
 	if (!start_engine(&ctx, &live, &e))
@@ -386,6 +391,7 @@ err3:
 	hub_stop(ctx.hub, 0);
 	hub_free(ctx.hub);
 err2:
+	presence_free(ctx.presence);
 	settings_live_free(ctx.settings);
 	close_dbs(ctx.dbs, threads);
 err1:

@@ -407,7 +407,7 @@ describe('query', () => {
 			assert.equal(all.length, 30);
 			for (const payload of ['', 'null', '{}', '{"filter_conditions":null,"sort":null,"limit":null,' +
 				'"offset":null,"presence":null,"user_id":null,"include_deactivated_users":null}',
-			'{"limit":0,"sort":[],"filter_conditions":{},"presence":true,"user_id":"q0","x":1}'])
+			'{"limit":0,"sort":[],"filter_conditions":{},"presence":false,"user_id":"q0","x":1}'])
 				assert.deepEqual(idsOf(await ask(payload)), idsOf(all), payload);
 			const mineBy = async (more) => idsOf(await query(common, mine,
 				{ sort: [{ field: 'id' }], ...more })).join(' ');
