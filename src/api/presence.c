@@ -258,7 +258,7 @@ make_event(struct req *r, const struct user *u, bool is_here)
 	jw_obj(&r->w);
 	jw_kstr(&r->w, "type", STR("user.presence.changed"));
 	req_ktime(r, "created_at", clock_now_us());
-	jw_key(&r->w, STR("user"));
+	jw_name(&r->w, STR("user"));
 	wire_user_seen(r, u, is_here);
 	jw_end_obj(&r->w);
 	return payload_new(buf_view(&r->out));
