@@ -44,6 +44,7 @@ packages() {
 	libpq-dev
 	libssl-dev
 	libcurl4-openssl-dev|libcurl4-gnutls-dev
+	libnghttp2-dev
 	zlib1g-dev
 	END
 	case $what in test)
@@ -139,7 +140,7 @@ else
 	for tool in cc meson ninja pkg-config; do
 		command -v $tool >/dev/null || { echo "deps: $tool is missing" >&2; exit 1; }
 	done
-	for lib in libmicrohttpd jansson sqlite3 libpq libcrypto libcurl; do
+	for lib in libmicrohttpd jansson sqlite3 libpq libcrypto libssl libcurl libnghttp2; do
 		pkg-config --exists $lib || { echo "deps: $lib is missing" >&2; exit 1; }
 	done
 fi

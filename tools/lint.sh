@@ -68,7 +68,7 @@ tidy() {
 	find "$@" -name '*.c' -print0 | xargs -0 -P "$(nproc)" -I '{}' \
 		"$(newest clang-tidy)" --quiet --warnings-as-errors='*' --checks="$checks" '{}' -- \
 		-std=gnu17 -D_GNU_SOURCE -DFANFARE_VERSION='"lint"' -Isrc -I"$build/src" \
-		$(pkg-config --cflags libmicrohttpd jansson sqlite3 libpq libcrypto libcurl)
+		$(pkg-config --cflags libmicrohttpd jansson sqlite3 libpq libcrypto libssl libcurl libnghttp2)
 }
 
 check "floors" tools/floors.sh

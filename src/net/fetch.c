@@ -1,14 +1,8 @@
 /* fetch – many HTTP requests at once: libcurl's multi interface, driven by an epoll of ours. */
-#include "net/fetch.h"
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,51 +10,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "net/fetch_impl.h"
 #include "net/guard.h"
 
-/* Of an answer, its headers may be so long, and so much of its body is read to keep the
- * connection. */
-#define HEAD_MAX  65536
-#define DRAIN_MAX 65536
 /* Connections that are kept although nobody uses them. */
 #define KEPT_MAX 1024
 #define EVENTS   64
-/* Connections of many streams that are corked. */
-#define SHARED_MAX 8
-/* Of one connection, where the other side allows so many; libcurl's own limit is 100. */
-#define STREAMS_MAX 1000L
-
-/* An easy handle and what its callbacks write to: set up once, used for one fetch after the
- * other. */
-struct slot {
-	CURL *easy;
-	struct fetcher *owner;
-	struct fetch *fetch;
-	struct curl_slist headers[FETCH_HEADERS_MAX];
-	int64_t begun; /* monotonic */
-	size_t head, got;
-	bool is_whole; /* the headers of the answer */
-	bool is_cut;   /* by us: the body was too long */
-	bool is_refused;
-	bool is_http2, has_cert; /* what it was last set up for */
-	struct slot *next;       /* in the list it is in */
-	struct slot *sibling;    /* in that of all */
-	char reply[FETCH_REPLY_MAX];
-};
-
-struct fetcher {
-	CURLM *multi;
-	struct fetcher_opts opts;
-	struct curl_slist *resolve;
-	int epoll, bell;
-	_Atomic bool rung;
-	int shared[SHARED_MAX];
-	size_t nshared;
-	int64_t timer; /* monotonic µs at which libcurl wants its turn; −1: never */
-	struct slot *idle, *ended, **last_ended;
-	struct slot *told; /* whose fetch was handed back last: its reply is still looked at */
-	struct slot *all;
-};
 
 /* libcurl without memory cannot go on, and neither can we. */
 static void *
@@ -87,17 +42,21 @@ reply_of(const struct slot *s)
 		MIN_OF(s->got, reply_max(s))};
 }
 
+bool
+slot_take_body(struct slot *s, const void *p, size_t n)
+{
+	struct str kept = reply_of(s);
+
+	memcpy((char *)(uintptr_t)kept.p + kept.n, p, MIN_OF(n, reply_max(s) - kept.n));
+	s->got += n;
+	s->is_cut = s->got > DRAIN_MAX;
+	return !s->is_cut;
+}
+
 static size_t
 take_body(char *p, size_t size, size_t n, void *arg)
 {
-	struct slot *s = arg;
-	struct str kept = reply_of(s);
-	size_t bytes = size * n, room = reply_max(s) - kept.n;
-
-	memcpy((char *)(uintptr_t)kept.p + kept.n, p, MIN_OF(bytes, room));
-	s->got += bytes;
-	s->is_cut = s->got > DRAIN_MAX;
-	return s->is_cut ? 0 : bytes;
+	return slot_take_body(arg, p, size * n) ? size * n : 0;
 }
 
 /* An empty line ends the headers, those of an interim answer (1xx) too. */
@@ -121,47 +80,21 @@ take_header(char *p, size_t size, size_t n, void *arg)
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
 {
-	struct slot *s = arg;
+	struct gate *g = arg;
 
-	if (!guard_allows(s->owner->opts.guard, &to->addr)) {
-		s->is_refused = true;
+	if (!guard_allows(g->guard, &to->addr)) {
+		g->is_refused = true;
 		return CURL_SOCKET_BAD;
 	}
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
-/* What is sent on a connection of many streams leaves together: each frame is a write of its
- * own to libcurl, and would be a packet of its own. */
-static void
-cork(const struct fetcher *f, int on)
-{
-	for (size_t i = 0; i < f->nshared; i++)
-		setsockopt(f->shared[i], IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
-}
-
-/* Notes connections of many streams while libcurl is interested in them. */
-static void
-note_shared(struct fetcher *f, CURL *easy, int fd, bool is_watched)
-{
-	const struct slot *s = NULL;
-	size_t i = 0;
-
-	while (i < f->nshared && f->shared[i] != fd)
-		i++;
-	if (!is_watched && i < f->nshared)
-		f->shared[i] = f->shared[--f->nshared];
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &s);
-	if (is_watched && i == f->nshared && i < SHARED_MAX && s != NULL && s->is_http2)
-		f->shared[f->nshared++] = fd;
-}
-
 static int
-watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+watch_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct fetcher *f = arg;
 	struct epoll_event ev = {.data.fd = fd};
 
-	note_shared(f, easy, fd, what != CURL_POLL_REMOVE);
 	if (what & CURL_POLL_IN)
 		ev.events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
@@ -189,17 +122,9 @@ set_timer(CURLM *multi UNUSED, long ms, void *arg)
 
 /* ---- slots ------------------------------------------------------------------------------- */
 
-static struct slot *
-make_slot(struct fetcher *f)
+void
+fetch_set_up(const struct fetcher *f, CURL *h, struct gate *gate)
 {
-	struct slot *s = need(calloc(1, sizeof(*s)));
-	CURL *h = need(curl_easy_init());
-
-	s->easy = h;
-	s->owner = f;
-	s->sibling = f->all;
-	f->all = s;
-	curl_easy_setopt(h, CURLOPT_PRIVATE, s);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h, CURLOPT_PROXY, "");
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
@@ -207,16 +132,37 @@ make_slot(struct fetcher *f)
 	curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)f->opts.connect_timeout_ms);
 	curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(h, CURLOPT_WRITEDATA, s);
-	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(h, CURLOPT_HEADERDATA, s);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, s);
+	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, gate);
 	if (f->opts.ca_file != NULL)
 		curl_easy_setopt(h, CURLOPT_CAINFO, f->opts.ca_file);
 	if (f->resolve != NULL)
 		curl_easy_setopt(h, CURLOPT_RESOLVE, f->resolve);
+}
+
+static void
+make_easy(struct slot *s)
+{
+	CURL *h = need(curl_easy_init());
+
+	s->easy = h;
+	s->gate.guard = s->owner->opts.guard;
+	fetch_set_up(s->owner, h, &s->gate);
+	curl_easy_setopt(h, CURLOPT_PRIVATE, s);
+	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(h, CURLOPT_WRITEDATA, s);
+	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(h, CURLOPT_HEADERDATA, s);
+}
+
+static struct slot *
+make_slot(struct fetcher *f)
+{
+	struct slot *s = need(calloc(1, sizeof(*s)));
+
+	s->owner = f;
+	s->sibling = f->all;
+	f->all = s;
 	return s;
 }
 
@@ -238,8 +184,10 @@ free_slots(struct fetcher *f)
 		struct slot *s = f->all;
 
 		f->all = s->sibling;
-		curl_multi_remove_handle(f->multi, s->easy);
-		curl_easy_cleanup(s->easy);
+		if (s->easy != NULL) {
+			curl_multi_remove_handle(f->multi, s->easy);
+			curl_easy_cleanup(s->easy);
+		}
 		free(s);
 	}
 }
@@ -288,32 +236,83 @@ set_http2(struct slot *s, bool on)
 	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT, (long)on);
 }
 
+void
+fetch_set_cert(CURL *h, const char *cert, const char *key)
+{
+	struct curl_blob c = {(void *)(uintptr_t)cert, 0, CURL_BLOB_COPY};
+	struct curl_blob k = {(void *)(uintptr_t)key, 0, CURL_BLOB_COPY};
+
+	c.len = cert != NULL ? strlen(cert) : 0;
+	k.len = key != NULL ? strlen(key) : 0;
+	curl_easy_setopt(h, CURLOPT_SSLCERT_BLOB, cert != NULL ? &c : NULL);
+	curl_easy_setopt(h, CURLOPT_SSLKEY_BLOB, key != NULL ? &k : NULL);
+}
+
 static void
 set_cert(struct slot *s)
 {
 	const struct fetch *f = s->fetch;
-	struct curl_blob cert = {(void *)(uintptr_t)f->cert, 0, CURL_BLOB_COPY};
-	struct curl_blob key = {(void *)(uintptr_t)f->key, 0, CURL_BLOB_COPY};
 
-	if (f->cert == NULL && !s->has_cert)
-		return;
+	if (f->cert != NULL || s->has_cert)
+		fetch_set_cert(s->easy, f->cert, f->key);
 	s->has_cert = f->cert != NULL;
-	cert.len = f->cert != NULL ? strlen(f->cert) : 0;
-	key.len = f->key != NULL ? strlen(f->key) : 0;
-	curl_easy_setopt(s->easy, CURLOPT_SSLCERT_BLOB, f->cert != NULL ? &cert : NULL);
-	curl_easy_setopt(s->easy, CURLOPT_SSLKEY_BLOB, f->key != NULL ? &key : NULL);
 }
 
 /* ---- begin and end ----------------------------------------------------------------------- */
 
-static void
-end_slot(struct slot *s)
+void
+slot_end(struct slot *s)
 {
 	struct fetcher *f = s->owner;
 
+	s->fetch->took_us = clock_mono_us() - s->begun;
+	s->fetch->reply = reply_of(s);
 	s->next = NULL;
 	*f->last_ended = s;
 	f->last_ended = &s->next;
+}
+
+void
+slot_end_broken(struct slot *s, const char *why)
+{
+	s->fetch->end = FETCH_BROKEN;
+	snprintf(s->fetch->why, sizeof(s->fetch->why), "%s", why);
+	slot_end(s);
+}
+
+void
+slot_end_failed(struct slot *s, CURLcode result, bool was_refused)
+{
+	if (was_refused) {
+		s->fetch->end = FETCH_REFUSED;
+		snprintf(s->fetch->why, sizeof(s->fetch->why),
+			"the address is private or reserved");
+		slot_end(s);
+		return;
+	}
+	slot_end_broken(s, curl_easy_strerror(result));
+	if (result == CURLE_OPERATION_TIMEDOUT)
+		s->fetch->end = FETCH_TIMEOUT;
+}
+
+void
+slot_begin_alone(struct slot *s)
+{
+	const struct fetch *f = s->fetch;
+	int64_t left_ms = (s->deadline - clock_mono_us()) / 1000;
+
+	if (s->easy == NULL)
+		make_easy(s);
+	s->gate.is_refused = false;
+	set_headers(s);
+	set_method(s);
+	set_http2(s, f->http2);
+	set_cert(s);
+	curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)MAX_OF(left_ms, 1));
+	if (curl_easy_setopt(s->easy, CURLOPT_URL, f->url) != CURLE_OK)
+		slot_end_broken(s, "not a URL");
+	else if (curl_multi_add_handle(s->owner->multi, s->easy) != CURLM_OK)
+		panic("libcurl takes no request");
 }
 
 void
@@ -323,8 +322,11 @@ fetch_begin(struct fetcher *f, struct fetch *fetch)
 
 	s->fetch = fetch;
 	s->head = s->got = 0;
-	s->is_whole = s->is_cut = s->is_refused = false;
+	s->status = 0;
+	s->retry_after[0] = '\0';
+	s->is_whole = s->is_cut = s->was_moved = false;
 	s->begun = clock_mono_us();
+	s->deadline = s->begun + MAX_OF(fetch->timeout_ms, 1) * INT64_C(1000);
 	fetch->end = FETCH_BROKEN;
 	fetch->status = 0;
 	fetch->reply = STR_NONE;
@@ -332,17 +334,8 @@ fetch_begin(struct fetcher *f, struct fetch *fetch)
 	fetch->took_us = 0;
 	fetch->why[0] = '\0';
 	fetch->handle = s;
-	set_headers(s);
-	set_method(s);
-	set_http2(s, fetch->http2);
-	set_cert(s);
-	curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)MAX_OF(fetch->timeout_ms, 1));
-	if (curl_easy_setopt(s->easy, CURLOPT_URL, fetch->url) != CURLE_OK) {
-		snprintf(fetch->why, sizeof(fetch->why), "not a URL");
-		end_slot(s);
-	} else if (curl_multi_add_handle(f->multi, s->easy) != CURLM_OK) {
-		panic("libcurl takes no request");
-	}
+	if (!fetch->http2 || !lane_begin(s))
+		slot_begin_alone(s);
 }
 
 static void
@@ -352,22 +345,17 @@ judge(struct slot *s, CURLcode result)
 	curl_off_t retry_after = 0;
 	long status = 0;
 
-	f->took_us = clock_mono_us() - s->begun;
-	f->reply = reply_of(s);
 	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after);
 	if (result == CURLE_OK || s->is_whole) {
 		f->end = FETCH_ANSWERED;
 		f->status = (int)status;
 		f->retry_after_s = retry_after;
+		slot_end(s);
 	} else if (s->head > HEAD_MAX) {
-		snprintf(f->why, sizeof(f->why), "its headers never end");
-	} else if (s->is_refused) {
-		f->end = FETCH_REFUSED;
-		snprintf(f->why, sizeof(f->why), "the address is private or reserved");
+		slot_end_broken(s, "its headers never end");
 	} else {
-		f->end = result == CURLE_OPERATION_TIMEDOUT ? FETCH_TIMEOUT : FETCH_BROKEN;
-		snprintf(f->why, sizeof(f->why), "%s", curl_easy_strerror(result));
+		slot_end_failed(s, result, s->gate.is_refused);
 	}
 }
 
@@ -379,14 +367,14 @@ collect(struct fetcher *f)
 
 	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
 		CURLcode result = m->data.result;
+		CURL *easy = m->easy_handle;
 		struct slot *s = NULL;
 
-		if (m->msg != CURLMSG_DONE)
+		if (m->msg != CURLMSG_DONE || lane_connected(f, easy, result))
 			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
-		curl_multi_remove_handle(f->multi, m->easy_handle); /* ${m} is gone now */
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &s);
+		curl_multi_remove_handle(f->multi, easy); /* ${m} is gone now */
 		judge(s, result);
-		end_slot(s);
 	}
 }
 
@@ -426,7 +414,47 @@ pause_ms(const struct fetcher *f, int64_t until)
 
 	if (f->timer >= 0)
 		left = MIN_OF(left, f->timer - now);
+	if (f->lanes_due != INT64_MAX)
+		left = MIN_OF(left, f->lanes_due - now);
 	return left <= 0 ? 0 : (int)((left + 999) / 1000);
+}
+
+static void
+take_event(struct fetcher *f, const struct epoll_event *ev, bool *rung)
+{
+	int what = (ev->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+		   (ev->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		   (ev->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+	struct lane *l;
+	uint64_t count;
+	int running;
+
+	if (ev->data.fd == f->bell) {
+		*rung = read(f->bell, &count, sizeof(count)) == sizeof(count);
+		atomic_store(&f->rung, false);
+	} else if ((l = lane_at(f, ev->data.fd)) != NULL) {
+		lane_turn(l);
+	} else {
+		curl_multi_socket_action(f->multi, ev->data.fd, what, &running);
+	}
+}
+
+static void
+take_time(struct fetcher *f)
+{
+	int64_t now = clock_mono_us();
+	long ms = -1;
+	int running;
+
+	if (f->lanes_due <= now)
+		lanes_tick(f, now);
+	if (f->timer < 0 || f->timer > now)
+		return;
+	f->timer = -1;
+	curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	/* Of a time that it has told before it does not tell again, come or not. */
+	if (f->timer < 0 && curl_multi_timeout(f->multi, &ms) == CURLM_OK)
+		set_timer(f->multi, ms, f);
 }
 
 /* *rung: somebody called fetcher_wake(). */
@@ -434,31 +462,13 @@ static void
 wait_once(struct fetcher *f, int64_t until, bool *rung)
 {
 	struct epoll_event ev[EVENTS];
-	long ms = -1;
-	int running, n = epoll_wait(f->epoll, ev, EVENTS, pause_ms(f, until));
+	int n;
 
-	cork(f, 1);
-	for (int i = 0; i < n; i++) {
-		int what = (ev[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-			   (ev[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-			   (ev[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-		uint64_t count;
-
-		if (ev[i].data.fd == f->bell) {
-			*rung = read(f->bell, &count, sizeof(count)) == sizeof(count);
-			atomic_store(&f->rung, false);
-			continue;
-		}
-		curl_multi_socket_action(f->multi, ev[i].data.fd, what, &running);
-	}
-	if (f->timer >= 0 && f->timer <= clock_mono_us()) {
-		f->timer = -1;
-		curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-		/* Of a time that it has told before it does not tell again, come or not. */
-		if (f->timer < 0 && curl_multi_timeout(f->multi, &ms) == CURLM_OK)
-			set_timer(f->multi, ms, f);
-	}
-	cork(f, 0);
+	lanes_flush(f);
+	n = epoll_wait(f->epoll, ev, EVENTS, f->ended != NULL ? 0 : pause_ms(f, until));
+	for (int i = 0; i < n; i++)
+		take_event(f, &ev[i], rung);
+	take_time(f);
 	collect(f);
 }
 
@@ -499,6 +509,7 @@ fetcher_new(struct fetcher **out, const struct fetcher_opts *opts, struct err *e
 		panic("libcurl does not start");
 	f->opts = *opts;
 	f->timer = -1;
+	f->lanes_due = INT64_MAX;
 	f->last_ended = &f->ended;
 	f->multi = need(curl_multi_init());
 	for (const char *const *r = opts->resolve; r != NULL && *r != NULL; r++)
@@ -509,7 +520,7 @@ fetcher_new(struct fetcher **out, const struct fetcher_opts *opts, struct err *e
 	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
 	curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_MAX);
 	curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-	curl_multi_setopt(f->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
+	curl_multi_setopt(f->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS_MAX);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	bell.data.fd = f->bell;
@@ -528,6 +539,7 @@ fetcher_free(struct fetcher *f)
 {
 	if (f == NULL)
 		return;
+	lanes_free(f);
 	free_slots(f);
 	curl_multi_cleanup(f->multi);
 	curl_slist_free_all(f->resolve);

@@ -1,6 +1,7 @@
 /* push – notifications to devices: who gets them, in what words, and what becomes of those that
  * services refuse (api.md §10).  Against a double of both over HTTP/2 and TLS. */
 import assert from 'node:assert/strict';
+import https from 'node:https';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { makeUsers, startServer } from './lib/fixtures.mjs';
@@ -90,6 +91,23 @@ describe('a message', () => {
 		assert.equal(new Set(double.for('a0b1').map((p) => p.headers.authorization)).size, 1);
 		assert.equal(double.tokens, tokens);
 		assert.ok(double.sessions - sessions <= 1);
+	});
+	test('gets its token also from who speaks HTTP/1.1 alone', async () => {
+		const seen = [];
+		const old = https.createServer(double.tls, (req, res) => {
+			seen.push(req.httpVersion);
+			res.end(JSON.stringify({ access_token: double.bearer, expires_in: 3599 }));
+		});
+		await new Promise((resolve) => old.listen(0, '127.0.0.1', resolve));
+		await js.upsertPushProvider({ name: 'old', type: 'firebase', firebase_host: double.url,
+			firebase_credentials: double.account({ token_uri: `https://localhost:${old.address().port}/token` }) });
+		await js.addDevice('fcm-old', 'firebase', 'cid', 'old');
+		await say();
+		await double.wait('fcm-old');
+		assert.deepEqual(seen, ['1.1']);
+		await js.deletePushProvider({ type: 'firebase', name: 'old' });
+		old.closeAllConnections?.();
+		await new Promise((resolve) => old.close(resolve));
 	});
 });
 

@@ -50,7 +50,8 @@ export class Double {
 		execFileSync('openssl', ['pkcs12', '-export', '-passout', 'pass:', '-inkey', path.join(d.dir, 'ck.pem'),
 			'-in', path.join(d.dir, 'cc.pem'), '-out', path.join(d.dir, 'c.p12')], { stdio: 'ignore' });
 		d.p12 = fs.readFileSync(path.join(d.dir, 'c.p12')).toString('base64');
-		d.server = http2.createSecureServer({ key: fs.readFileSync(key), cert: fs.readFileSync(d.ca),
+		d.tls = { key: fs.readFileSync(key), cert: fs.readFileSync(d.ca) };
+		d.server = http2.createSecureServer({ ...d.tls,
 			allowHTTP1: true, requestCert: true, rejectUnauthorized: false });
 		d.live = new Set();
 		d.server.on('session', (s) => {
