@@ -100,6 +100,20 @@ peer_answer(struct peer_connection *c, int32_t id, const char *path)
 	nghttp2_submit_response(c->h2, id, v, n, &body);
 }
 
+/* Headers that are short on the wire and long once they were unpacked. */
+static inline void
+peer_answer_wide(struct peer_connection *c, int32_t id)
+{
+	static char value[256];
+	nghttp2_nv v[400];
+
+	memset(value, 'x', sizeof(value) - 1);
+	v[0] = PEER_PAIR(":status", "200");
+	for (size_t i = 1; i < ARRAY_LEN(v); i++)
+		v[i] = PEER_PAIR("x", value);
+	nghttp2_submit_response(c->h2, id, v, ARRAY_LEN(v), NULL);
+}
+
 static inline void
 peer_take(struct peer_connection *c, int32_t id)
 {
@@ -114,6 +128,16 @@ peer_take(struct peer_connection *c, int32_t id)
 		return;
 	if (strcmp(s->path, "/cut") == 0 || (strcmp(s->path, "/cut-once") == 0 && is_first)) {
 		c->is_cut = true;
+		return;
+	}
+	if (strcmp(s->path, "/garbage") == 0) {
+		static const char text[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+
+		assert_int_equal(write(c->fd, text, sizeof(text) - 1), sizeof(text) - 1);
+		return;
+	}
+	if (strcmp(s->path, "/wide") == 0) {
+		peer_answer_wide(c, id);
 		return;
 	}
 	if (strcmp(s->path, "/reset") == 0 ||
@@ -209,6 +233,7 @@ peer_accept(struct peer *p)
 {
 	struct peer_connection *c = calloc(1, sizeof(*c));
 	nghttp2_session_callbacks *calls;
+	nghttp2_option *option;
 	nghttp2_settings_entry max = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, p->max_streams};
 
 	assert_non_null(c);
@@ -222,7 +247,10 @@ peer_accept(struct peer *p)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, peer_on_chunk);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(calls, peer_on_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(calls, peer_on_close);
-	nghttp2_session_server_new(&c->h2, calls, c);
+	nghttp2_option_new(&option);
+	nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
+	nghttp2_session_server_new2(&c->h2, calls, c, option);
+	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(calls);
 	nghttp2_submit_settings(c->h2, NGHTTP2_FLAG_NONE, &max, p->max_streams > 0 ? 1 : 0);
 	nghttp2_session_send(c->h2);

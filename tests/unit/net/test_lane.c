@@ -239,6 +239,25 @@ a_failing_stream_is_no_failing_connection(void **state)
 }
 
 static void
+what_is_no_answer_is_none(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, 100);
+	assert_int_equal(ask(&s, "/wide", 5000)->end, FETCH_BROKEN);
+	assert_string_equal(s.fetch.why, "its headers never end");
+	assert_answered(ask(&s, "/ok", 5000), 200);
+	assert_int_equal(s.peer.connections, 1);
+	/* On an old connection it is tried once more. */
+	assert_int_equal(ask(&s, "/garbage", 5000)->end, FETCH_BROKEN);
+	assert_true(s.fetch.why[0] != '\0');
+	assert_int_equal(s.peer.connections, 2);
+	assert_answered(ask(&s, "/ok", 5000), 200);
+	close_scene(&s);
+}
+
+static void
 a_connection_that_ends_is_followed_by_another(void **state)
 {
 	struct scene s;
@@ -324,6 +343,7 @@ main(void)
 		cmocka_unit_test(who_hangs_is_given_up_and_others_are_not),
 		cmocka_unit_test(a_silent_connection_is_left),
 		cmocka_unit_test(a_failing_stream_is_no_failing_connection),
+		cmocka_unit_test(what_is_no_answer_is_none),
 		cmocka_unit_test(a_connection_that_ends_is_followed_by_another),
 		cmocka_unit_test(lanes_lead_nowhere_inward),
 		cmocka_unit_test(who_is_not_there_is_told_of),
