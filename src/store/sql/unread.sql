@@ -2,22 +2,23 @@
 
 -- Of a channel since a time, among its newest messages.  Campaigns write neither silent
 -- messages nor replies; their author is the sender of the batch that the key is among, which
--- needs to be known for users only who send campaigns.
+-- needs to be known for users only who have campaigns (p).
 -- name: unread_counts
 SELECT r.ord, (
 	SELECT COUNT(*) FROM (
 		SELECT m.key, m.author, m.extra FROM messages m
 		WHERE m.channel = r.channel AND m.created_at > r.since AND m.deleted_at IS NULL
 		ORDER BY m.created_at DESC LIMIT $1) AS x
-	WHERE (x.author IS NULL AND NOT EXISTS (SELECT 1 FROM campaigns p WHERE p.sender = r.uid)
+	WHERE (x.author IS NULL AND p.no IS NULL
 		OR r.uid <> COALESCE(x.author, (
-			SELECT (SELECT p.sender FROM campaigns p WHERE p.no = b.campaign)
+			SELECT (SELECT q.sender FROM campaigns q WHERE q.no = b.campaign)
 			FROM batches b WHERE b.first_key <= x.key
 			ORDER BY b.first_key DESC LIMIT 1)))
 	AND (x.author IS NULL OR x.extra IS NULL
 		OR (NOT fan_json_cmp(x.extra, 'silent', 'eq', 'true')
 			AND NOT fan_json_cmp(x.extra, 'parent_id', 'exists', 'true'))))
 FROM @rows(channel BIGINT, uid BIGINT, since BIGINT) AS r
+@left_probe(campaigns p ON p.no = (SELECT MIN(q.no) FROM campaigns q WHERE q.sender = r.uid))
 
 -- Channels of users, with what tells since when messages count for them: those of their own
 -- numbers, and (the newest numbers of) those where they have a row.
