@@ -28,7 +28,6 @@ answer(struct courier *c)
 
 	arena_reset(&r->arena);
 	r->to = r->from;
-	r->load = NULL;
 	r->ok = c->trade.pack(
 		c->trade.arg, r->db, &r->arena, &r->route, &r->to, r->max, &packed, &r->err);
 	r->more = packed.more;
@@ -62,6 +61,8 @@ ask(struct courier *c, struct haul *h)
 	r->route = h->route;
 	r->from = h->packed;
 	r->max = h->pack_max;
+	/* The end may come before the answer. */
+	r->load = NULL;
 	atomic_store(&r->is_done, false);
 	/* What is told from here on is news. */
 	h->has_more = false;

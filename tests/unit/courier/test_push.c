@@ -338,7 +338,8 @@ static const char *
 sorted(struct post *p, struct packed packed)
 {
 	size_t bytes = packed.n * sizeof(*packed.parcels);
-	struct packed copy = {.parcels = arena_alloc(&p->h->f->arena, bytes + 1), .n = packed.n};
+	struct packed copy = {
+		.parcels = arena_alloc(&p->h->f->arena, bytes + 1), .n = packed.n};
 
 	memcpy(copy.parcels, packed.parcels, bytes);
 	qsort(copy.parcels, copy.n, sizeof(*copy.parcels), cmp_address);
