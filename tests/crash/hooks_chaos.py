@@ -8,83 +8,20 @@ a digest of the body of each that it took or refused.
 Usage: hooks_chaos.py [--users 60000] [--kills 20] [--fanfare build/fanfare] [--store URL]
 """
 import argparse
-import collections
-import hashlib
 import json
 import os
 import random
-import re
 import signal
-import socketserver
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from endpoint import Endpoint  # noqa: E402
 from server import KEY, SECRET, CallFailed, Server  # noqa: E402
 
 PATIENCE_S = 900
-LENGTH = re.compile(rb"content-length: (\d+)", re.I)
-ID = re.compile(rb"x-webhook-id: (\S+)", re.I)
-ATTEMPT = re.compile(rb"x-webhook-attempt: (\d+)", re.I)
-MESSAGE = re.compile(rb'"message":\{"id":"([0-9a-f-]{36})"')
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
-
-
-class Endpoint(socketserver.ThreadingTCPServer):
-    """What it was sent, by id."""
-
-    allow_reuse_address = daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Connection)
-        self.lock = threading.Lock()
-        self.taken, self.seen, self.bodies, self.attempts = set(), 0, {}, collections.defaultdict(list)
-        self.other_bodies, self.messages = set(), {}
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def take(self, head, body):
-        """Whether it is taken."""
-        ident, digest = ID.search(head)[1], hashlib.sha256(body).digest()
-        with self.lock:
-            self.seen += 1
-            if self.bodies.setdefault(ident, digest) != digest:
-                self.other_bodies.add(ident)
-            self.attempts[ident].append(int(ATTEMPT.search(head)[1]))
-            found = MESSAGE.search(body)
-            self.messages.setdefault(ident, found[1] if found else body[:200])
-            if self.seen % 2 == 0:
-                return False
-            self.taken.add(ident)
-            return True
-
-
-class Connection(socketserver.BaseRequestHandler):
-    def handle(self):
-        data = b""
-        while True:
-            end = data.find(b"\r\n\r\n")
-            length = LENGTH.search(data[:end]) if end >= 0 else None
-            whole = end + 4 + int(length[1]) if length else None
-            if whole is None or len(data) < whole:
-                try:
-                    some = self.request.recv(65536)
-                except OSError:
-                    return
-                if not some:
-                    return
-                data += some
-                continue
-            good = self.server.take(data[:end], data[end + 4:whole])
-            data = data[whole:]
-            try:
-                self.request.sendall(OK if good else BUSY)
-            except OSError:
-                return
 
 
 def prepare(server, args, folder, url):
@@ -127,12 +64,11 @@ def main():
     random.seed(args.seed)
     print(f"seed {args.seed}", flush=True)
     endpoint = Endpoint()
-    url = f"http://127.0.0.1:{endpoint.server_address[1]}/hook"
     settings = {"webhook_allow": "127.0.0.0/8", "retry_ladder": "0.5,1,2", "lease_ms": 1000}
     with tempfile.TemporaryDirectory() as folder:
         store = args.store or os.path.join(folder, "chaos.db")
         server = Server(args.fanfare, store, **settings)
-        campaign = prepare(server, args, folder, url)
+        campaign = prepare(server, args, folder, endpoint.url)
         for kill in range(args.kills):
             goal = len(endpoint.taken) + random.randrange(1, max(2, args.users // (args.kills + 5)))
             wait_for(f"{goal} are taken", lambda: len(endpoint.taken) >= min(goal, args.users), server)
@@ -145,10 +81,9 @@ def main():
         wait_for("nothing waits", lambda: server.call("GET", "/routes")["routes"][0]["put_aside"] == 0, server)
         server.stop()
     messages = set(endpoint.messages.values())
-    falling = sum(1 for a in endpoint.attempts.values() if any(y < x for x, y in zip(a, a[1:])))
     repeated = endpoint.seen - len(endpoint.taken)
     print(f"{args.kills} kills; {sent} messages; {endpoint.seen} requests, {len(endpoint.taken)} ids taken, "
-          f"{len(messages)} messages told; other bodies {len(endpoint.other_bodies)}, numbers that fell {falling}; "
+          f"{len(messages)} messages told; other bodies {len(endpoint.other_bodies)}, numbers that fell {endpoint.falling}; "
           f"{repeated} refused or repeated; dead {route['dead']}, failures {route['failures']}")
     good = (sent == args.users and len(endpoint.taken) == len(endpoint.bodies) == len(messages) == args.users
             and not endpoint.other_bodies and route["dead"] == 0)

@@ -32,7 +32,7 @@ lane() {
 	done
 }
 
-lane outage start &
+lane outage start courier &
 lane chaos commit same disk secrets
 wait
 
