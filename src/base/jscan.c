@@ -64,9 +64,11 @@ skip_word(struct str s, size_t at)
 	return at;
 }
 
-static enum jscan_type
-type_of(char first)
+enum jscan_type
+jscan_type_of(struct str json)
 {
+	char first = json.n > 0 ? json.p[0] : '\0';
+
 	switch (first) {
 	case '"':
 		return JSCAN_STRING;
@@ -94,7 +96,7 @@ take_value(struct str s, size_t *at, struct jscan_value *out)
 
 	if (from >= s.n)
 		return false;
-	out->type = type_of(s.p[from]);
+	out->type = jscan_type_of(str_sub(s, from, s.n - from));
 	switch (out->type) {
 	case JSCAN_NONE:
 		return false;

@@ -25,6 +25,10 @@ struct jscan_value {
 	struct str raw; /* the bytes of the value, quotes and brackets included; borrowed */
 };
 
+/* Of the value that ${json} begins with, which is not looked at any further; NONE: it begins
+ * with none. */
+enum jscan_type jscan_type_of(struct str json);
+
 /* The member ${key} of the object ${json}; type NONE when absent or no object.  Keys are
  * compared after unescaping. */
 struct jscan_value jscan_member(struct str json, struct str key);

@@ -29,29 +29,6 @@ static const struct jscan_value nothing = {JSCAN_NONE, {NULL, 0}};
 
 /* ---- values ---------------------------------------------------------------------------- */
 
-static enum jscan_type
-type_of(struct str json)
-{
-	switch (json.n > 0 ? json.p[0] : 0) {
-	case '"':
-		return JSCAN_STRING;
-	case '{':
-		return JSCAN_OBJECT;
-	case '[':
-		return JSCAN_ARRAY;
-	case 't':
-		return JSCAN_TRUE;
-	case 'f':
-		return JSCAN_FALSE;
-	case 'n':
-		return JSCAN_NULL;
-	case 0:
-		return JSCAN_NONE;
-	default:
-		return JSCAN_NUMBER;
-	}
-}
-
 static struct jscan_value
 number(const struct rendering *r, int64_t n)
 {
@@ -96,7 +73,8 @@ begin_path(const struct rendering *r, const struct item *item, struct str key)
 	}
 	for (size_t i = 0; i < r->nvars; i++)
 		if (str_eq(key, str_of(r->vars[i].name)))
-			return (struct jscan_value){type_of(r->vars[i].json), r->vars[i].json};
+			return (struct jscan_value){
+				jscan_type_of(r->vars[i].json), r->vars[i].json};
 	return nothing;
 }
 

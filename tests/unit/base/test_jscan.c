@@ -265,11 +265,30 @@ agrees_with_a_parser(void **state)
 	}
 }
 
+static void
+types_by_how_they_begin(void **state)
+{
+	static const struct {
+		const char *json;
+		enum jscan_type type;
+	} cases[] = {{"\"x", JSCAN_STRING}, {"{", JSCAN_OBJECT}, {"[1]", JSCAN_ARRAY},
+		{"true", JSCAN_TRUE}, {"false", JSCAN_FALSE}, {"null", JSCAN_NULL},
+		{"-1", JSCAN_NUMBER}, {"0", JSCAN_NUMBER}, {"9e9", JSCAN_NUMBER},
+		{"", JSCAN_NONE}, {" 1", JSCAN_NONE}, {"+1", JSCAN_NONE}, {".5", JSCAN_NONE},
+		{"x", JSCAN_NONE}, {"}", JSCAN_NONE}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(jscan_type_of(str_of(cases[i].json)), cases[i].type);
+	assert_int_equal(jscan_type_of(STR_NONE), JSCAN_NONE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_by_name),
+		cmocka_unit_test(types_by_how_they_begin),
 		cmocka_unit_test(walks_arrays_and_objects),
 		cmocka_unit_test(text_and_numbers),
 		cmocka_unit_test(depth_is_no_recursion),
