@@ -7,7 +7,7 @@
 #include "domain/membership.h"
 #include "domain/patch.h"
 #include "domain/read.h"
-#include "domain/route.h"
+#include "route_fixture.h"
 
 #define DAY (86400 * SECOND)
 
@@ -414,20 +414,6 @@ too_many_go_whatever_their_age(void **state)
 	assert_false(more);
 }
 
-struct naming {
-	struct arena *arena;
-	const struct out_route *named;
-	size_t n;
-};
-
-static bool
-name_in(struct db *w, void *arg, struct err *e)
-{
-	const struct naming *x = arg;
-
-	return route_sync_in(w, x->arena, ROUTE_WEBHOOK, x->named, x->n, e);
-}
-
 /* However many there are, none that a route has still to read; after 30 days they go, and it is
  * counted. */
 static void
@@ -439,7 +425,7 @@ what_a_route_has_not_read_stays_for_a_while(void **state)
 	bool more;
 
 	add_many(f, T0, 2);
-	must(db_write(f->db, name_in, &(struct naming){&f->arena, &named, 1}, &e), &e);
+	name_routes(f, &named, 1);
 	add_many(f, T0, 8);
 	sql_run(f->db, "UPDATE counters SET next = next + $1 WHERE name = 'event'",
 		ARGS(V_INT(EVENT_KEEP_MAX - 2)));
@@ -453,7 +439,7 @@ what_a_route_has_not_read_stays_for_a_while(void **state)
 	assert_int_equal(sql_int(f->db, "SELECT missed FROM routes", NO_ARGS), 8);
 	/* One that is off has nothing to miss. */
 	named.is_off = true;
-	must(db_write(f->db, name_in, &(struct naming){&f->arena, &named, 1}, &e), &e);
+	name_routes(f, &named, 1);
 	add_many(f, T0, 8);
 	must(event_trim(f->db, T0 + 31 * DAY, &more, &e), &e);
 	assert_int_equal(sql_int(f->db, "SELECT missed FROM routes", NO_ARGS), 8);

@@ -4,9 +4,8 @@
 #include "domain/aside.h"
 #include "domain/claim.h"
 #include "domain/load.h"
-#include "domain/route.h"
 #include "domain/route_report.h"
-#include "store_fixture.h"
+#include "route_fixture.h"
 
 #define T0 INT64_C(1798761600000000)
 
@@ -15,27 +14,13 @@ static const struct out_route named[] = {
 	{.kind = ROUTE_WEBHOOK, .ident = STR_INIT("b"), .changed_at = NO_TIME},
 };
 
-struct naming {
-	struct arena *arena;
-	const struct out_route *named;
-	size_t n;
-};
-
-static bool
-name_in(struct db *w, void *arg, struct err *e)
-{
-	const struct naming *x = arg;
-
-	return route_sync_in(w, x->arena, ROUTE_WEBHOOK, x->named, x->n, e);
-}
-
 static struct route_row *
 sync_to(struct fixture *f, const struct out_route *list, size_t n, size_t *out)
 {
 	struct route_row *rows;
 	struct err e;
 
-	must(db_write(f->db, name_in, &(struct naming){&f->arena, list, n}, &e), &e);
+	name_routes(f, list, n);
 	must(route_list(f->db, &f->arena, ROUTE_WEBHOOK, &rows, out, &e), &e);
 	return rows;
 }
