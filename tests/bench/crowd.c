@@ -3,10 +3,12 @@
  * ${1} and ${2} are the server's address and port.  Standard input says what to do, a line
  * each:
  *
- *   + PATH      connect by GET PATH, many at a time
- *   !           wait until all are in; answered by the ids of those that are new, in their
- * order = EVENTS    wait until so many events came since the last such line; answered by the
- * time of the last one (wall clock, microseconds)
+ * "+ PATH": connect by GET PATH, many at a time.
+ *
+ * "!": wait until all are in.  Answered by the ids of those that are new, in their order.
+ *
+ * "= EVENTS": wait until so many events came since the last such line.  Answered by the time of
+ * the last one (wall clock, microseconds).
  *
  * The end of input ends it.  Events are counted and not looked into; keep-alives are answered
  * meanwhile and not counted. */
