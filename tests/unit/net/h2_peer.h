@@ -1,5 +1,5 @@
-/* h2_peer – the other side of a lane: an HTTP/2 server on loopback without TLS, that behaves as
- * the path of each request tells it to. */
+/* h2_peer – the other side of a lane: an HTTP/2 server on loopback, that behaves as the path of
+ * each request tells it to. */
 #pragma once
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -7,6 +7,8 @@
 
 #include <linux/tcp.h>
 #include <nghttp2/nghttp2.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -24,14 +26,17 @@ struct peer_stream {
 
 struct peer_connection {
 	struct peer *peer;
-	int fd; /* −1: closed */
+	int fd;   /* −1: closed */
+	SSL *tls; /* NULL: plain */
 	nghttp2_session *h2;
 	struct peer_stream streams[PEER_STREAMS]; /* by half of their numbers */
 	bool is_cut;
 };
 
 struct peer {
-	int fd, port, stop[2];
+	int fd, port, stop[2], gate[2];
+	SSL_CTX *tls;         /* NULL: plain */
+	_Atomic bool is_held; /* until a byte comes through the gate it does nothing more */
 	uint32_t max_streams; /* that it allows; 0: says nothing of it */
 	_Atomic int connections, requests, refusals, at_once, most_at_once;
 	_Atomic size_t taken; /* bytes of the body that ended last */
@@ -221,7 +226,8 @@ static inline ssize_t
 peer_send(nghttp2_session *h2, const uint8_t *p, size_t n, int flags, void *arg)
 {
 	struct peer_connection *c = arg;
-	ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+	ssize_t sent =
+		c->tls != NULL ? SSL_write(c->tls, p, (int)n) : send(c->fd, p, n, MSG_NOSIGNAL);
 
 	(void)h2;
 	(void)flags;
@@ -240,6 +246,16 @@ peer_accept(struct peer *p)
 	assert_true(p->n < PEER_CONNECTIONS);
 	c->peer = p;
 	c->fd = accept(p->fd, NULL, NULL);
+	if (p->tls != NULL) {
+		c->tls = SSL_new(p->tls);
+		assert_int_equal(SSL_set_fd(c->tls, c->fd), 1);
+		if (SSL_accept(c->tls) != 1) {
+			SSL_free(c->tls);
+			close(c->fd);
+			free(c);
+			return;
+		}
+	}
 	nghttp2_session_callbacks_new(&calls);
 	nghttp2_session_callbacks_set_send_callback(calls, peer_send);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(calls, peer_on_begin);
@@ -270,7 +286,8 @@ static inline void
 peer_serve(struct peer_connection *c)
 {
 	uint8_t in[16384];
-	ssize_t n = read(c->fd, in, sizeof(in));
+	ssize_t n =
+		c->tls != NULL ? SSL_read(c->tls, in, sizeof(in)) : read(c->fd, in, sizeof(in));
 
 	if (n <= 0 || nghttp2_session_mem_recv(c->h2, in, (size_t)n) < 0 || c->is_cut ||
 		nghttp2_session_send(c->h2) != 0)
@@ -286,11 +303,14 @@ peer_run(void *arg)
 		struct pollfd at[PEER_CONNECTIONS + 2] = {
 			{.fd = p->stop[0], .events = POLLIN}, {.fd = p->fd, .events = POLLIN}};
 		size_t n = p->n;
+		char byte;
 
 		for (size_t i = 0; i < n; i++)
 			at[i + 2] = (struct pollfd){.fd = p->v[i]->fd, .events = POLLIN};
 		if (poll(at, n + 2, -1) < 0 || at[0].revents != 0)
 			return NULL;
+		if (p->is_held && read(p->gate[0], &byte, 1) == 1)
+			p->is_held = false;
 		for (size_t i = 0; i < n; i++)
 			if (at[i + 2].revents != 0)
 				peer_serve(p->v[i]);
@@ -299,20 +319,77 @@ peer_run(void *arg)
 	}
 }
 
+/* A key and a certificate of its own; the latter is written to ${path}, to be trusted. */
+static inline SSL_CTX *
+peer_certify(const char *path)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
+	X509_EXTENSION *names =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+	FILE *f = fopen(path, "w");
+
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+		(const unsigned char *)"peer", -1, -1, 0);
+	X509_set_issuer_name(cert, X509_get_subject_name(cert));
+	X509_set_version(cert, X509_VERSION_3);
+	X509_set_pubkey(cert, key);
+	X509_add_ext(cert, names, -1);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
+	assert_int_equal(PEM_write_X509(f, cert), 1);
+	fclose(f);
+	X509_EXTENSION_free(names);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return ctx;
+}
+
+/* ${arg}: the protocols that it takes. */
+static inline int
+peer_choose(SSL *tls, const unsigned char **out, unsigned char *n, const unsigned char *in,
+	unsigned nin, void *arg)
+{
+	const unsigned char *taken = arg;
+
+	(void)tls;
+	return SSL_select_next_proto((unsigned char **)(uintptr_t)out, n, taken, taken[0] + 1u,
+		       in, nin) == OPENSSL_NPN_NEGOTIATED
+		       ? SSL_TLSEXT_ERR_OK
+		       : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* ${cert}: where to write the certificate; NULL: without TLS. */
 static inline void
-peer_open(struct peer *p, uint32_t max_streams)
+peer_open(struct peer *p, uint32_t max_streams, const char *cert)
 {
 	struct sockaddr_in at = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t n = sizeof(at);
 
 	*p = (struct peer){.max_streams = max_streams, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+	if (cert != NULL) {
+		p->tls = peer_certify(cert);
+		SSL_CTX_set_alpn_select_cb(p->tls, peer_choose, (void *)(uintptr_t) "\x02h2");
+	}
 	assert_int_equal(bind(p->fd, (struct sockaddr *)&at, n), 0);
 	assert_int_equal(listen(p->fd, 16), 0);
 	assert_int_equal(getsockname(p->fd, (struct sockaddr *)&at, &n), 0);
 	assert_int_equal(pipe(p->stop), 0);
+	assert_int_equal(pipe(p->gate), 0);
 	p->port = ntohs(at.sin_port);
 	assert_int_equal(pthread_create(&p->thread, NULL, peer_run, p), 0);
+}
+
+static inline void
+peer_release(struct peer *p)
+{
+	assert_int_equal(write(p->gate[1], "x", 1), 1);
 }
 
 static inline void
@@ -321,13 +398,17 @@ peer_free(struct peer *p)
 	assert_int_equal(write(p->stop[1], "x", 1), 1);
 	pthread_join(p->thread, NULL);
 	for (size_t i = 0; i < p->n; i++) {
+		SSL_free(p->v[i]->tls);
 		peer_close(p->v[i]);
 		nghttp2_session_del(p->v[i]->h2);
 		free(p->v[i]);
 	}
+	SSL_CTX_free(p->tls);
 	close(p->fd);
-	close(p->stop[0]);
-	close(p->stop[1]);
+	for (int i = 0; i < 2; i++) {
+		close(p->stop[i]);
+		close(p->gate[i]);
+	}
 }
 
 /* Packets with data that its first connection got so far. */

@@ -11,20 +11,28 @@ struct scene {
 	struct peer peer;
 	struct guard *guard;
 	struct fetcher *fetcher;
+	char cert[64]; /* "": without TLS */
 	char url[64];
 	struct fetch fetch;
 };
 
 static void
-open_scene(struct scene *s, uint32_t max_streams)
+open_scene_at(struct scene *s, uint32_t max_streams, const char *cert)
 {
-	struct fetcher_opts opts = {.connect_timeout_ms = 2000};
+	struct fetcher_opts opts = {.connect_timeout_ms = 2000, .ca_file = cert};
 	struct err e;
 
-	peer_open(&s->peer, max_streams);
+	snprintf(s->cert, sizeof(s->cert), "%s", cert != NULL ? cert : "");
+	peer_open(&s->peer, max_streams, cert);
 	must(guard_new(&s->guard, "127.0.0.1", &e), &e);
 	opts.guard = s->guard;
 	must(fetcher_new(&s->fetcher, &opts, &e), &e);
+}
+
+static void
+open_scene(struct scene *s, uint32_t max_streams)
+{
+	open_scene_at(s, max_streams, NULL);
 }
 
 static void
@@ -38,7 +46,8 @@ close_scene(struct scene *s)
 static void
 begin(struct scene *s, struct fetch *fetch, char url[64], const char *path, int timeout_ms)
 {
-	snprintf(url, 64, "http://127.0.0.1:%d%s", s->peer.port, path);
+	snprintf(url, 64, "http%s://127.0.0.1:%d%s", s->cert[0] != '\0' ? "s" : "",
+		s->peer.port, path);
 	*fetch = (struct fetch){.method = "POST",
 		.url = url,
 		.body = STR("hello"),
@@ -157,6 +166,52 @@ long_bodies_arrive_whole(void **state)
 	assert_int_equal(s.peer.taken, sizeof(body));
 	assert_int_equal(s.peer.sum, sum);
 	close_scene(&s);
+}
+
+/* More than fits into the sockets, while the other side reads nothing: the rest follows.  TLS
+ * wants what it could not write offered again as it was. */
+static void
+hold_and_release(const char *cert)
+{
+	static struct fetch fetch[200];
+	static char urls[200][64], header[40000] = "X-Long: ";
+	struct scene s;
+
+	for (size_t i = strlen(header); i < sizeof(header) - 1; i++)
+		header[i] = (char)('A' + (i * i + i / 7) % 57);
+	open_scene_at(&s, 250, cert);
+	assert_answered(ask(&s, "/ok", 20000), 200);
+	s.peer.is_held = true;
+	for (size_t i = 0; i < ARRAY_LEN(fetch); i++) {
+		begin(&s, &fetch[i], urls[i], "/ok", 20000);
+		fetch[i].headers[1] = header;
+	}
+	assert_null(fetcher_next(s.fetcher, 100));
+	assert_int_equal(s.peer.requests, 1);
+	peer_release(&s.peer);
+	for (size_t i = 0; i < ARRAY_LEN(fetch); i++)
+		assert_answered(next(&s), 200);
+	assert_int_equal(s.peer.connections, 1);
+	close_scene(&s);
+}
+
+static void
+what_does_not_fit_follows(void **state)
+{
+	(void)state;
+	hold_and_release(NULL);
+}
+
+static void
+what_does_not_fit_follows_in_tls(void **state)
+{
+	char dir[DIR_MAX], cert[64];
+
+	(void)state;
+	make_dir(dir);
+	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
+	hold_and_release(cert);
+	remove_dir(dir);
 }
 
 static void
@@ -301,6 +356,29 @@ lanes_lead_nowhere_inward(void **state)
 }
 
 static void
+who_is_not_trusted_hears_nothing(void **state)
+{
+	struct fetcher_opts opts = {.connect_timeout_ms = 2000};
+	char dir[DIR_MAX], cert[64];
+	struct scene s;
+	struct err e;
+
+	(void)state;
+	make_dir(dir);
+	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
+	open_scene_at(&s, 100, cert);
+	assert_answered(ask(&s, "/ok", 5000), 200);
+	fetcher_free(s.fetcher);
+	opts.guard = s.guard;
+	must(fetcher_new(&s.fetcher, &opts, &e), &e);
+	assert_int_equal(ask(&s, "/ok", 5000)->end, FETCH_BROKEN);
+	assert_non_null(strstr(s.fetch.why, "certificate"));
+	assert_int_equal(s.peer.requests, 1);
+	close_scene(&s);
+	remove_dir(dir);
+}
+
+static void
 who_is_not_there_is_told_of(void **state)
 {
 	struct scene s;
@@ -339,6 +417,8 @@ main(void)
 		cmocka_unit_test(what_is_begun_together_leaves_together),
 		cmocka_unit_test(answers_are_read),
 		cmocka_unit_test(long_bodies_arrive_whole),
+		cmocka_unit_test(what_does_not_fit_follows),
+		cmocka_unit_test(what_does_not_fit_follows_in_tls),
 		cmocka_unit_test(no_more_are_under_way_than_the_other_side_allows),
 		cmocka_unit_test(who_hangs_is_given_up_and_others_are_not),
 		cmocka_unit_test(a_silent_connection_is_left),
@@ -346,6 +426,7 @@ main(void)
 		cmocka_unit_test(what_is_no_answer_is_none),
 		cmocka_unit_test(a_connection_that_ends_is_followed_by_another),
 		cmocka_unit_test(lanes_lead_nowhere_inward),
+		cmocka_unit_test(who_is_not_trusted_hears_nothing),
 		cmocka_unit_test(who_is_not_there_is_told_of),
 		cmocka_unit_test(ends_with_requests_under_way),
 	};
