@@ -53,6 +53,7 @@ struct fetch {
 struct fetcher_opts {
 	const struct guard *guard; /* NULL: nothing was opened */
 	int connect_timeout_ms;
+	int lane_idle_ms;    /* a connection for many is kept so long without any; 0: 118 s */
 	const char *ca_file; /* NULL: the system's */
 	const char *const
 		*resolve; /* "host:port:address", NULL ends them: for tests; or NULL */

@@ -17,7 +17,7 @@
 #include "net/lane_impl.h"
 
 /* So long an idle connection is kept; somebody on the way may have forgotten it since. */
-#define IDLE_US INT64_C(118000000)
+#define IDLE_MS 118000
 /* At once: a record of TLS, as libcurl gives them. */
 #define IN_BYTES 16384
 /* Records that are read before others get their turn. */
@@ -29,6 +29,14 @@ need(void *p)
 	if (p == NULL)
 		panic("out of memory: lane");
 	return p;
+}
+
+static int64_t
+idle_until(const struct lane *l)
+{
+	int ms = l->owner->opts.lane_idle_ms;
+
+	return l->idle_since + (ms > 0 ? ms : IDLE_MS) * INT64_C(1000);
 }
 
 /* ---- queues ---------------------------------------------------------------------------- */
@@ -61,8 +69,7 @@ lane_drop(struct slot *s)
 	q->n--;
 	if (s->lane->waits.n + s->lane->away.n == 0) {
 		s->lane->idle_since = clock_mono_us();
-		s->owner->lanes_due =
-			MIN_OF(s->owner->lanes_due, s->lane->idle_since + IDLE_US);
+		s->owner->lanes_due = MIN_OF(s->owner->lanes_due, idle_until(s->lane));
 	}
 	s->lane = NULL;
 	s->stream = 0;
@@ -425,7 +432,7 @@ static bool
 is_stale(const struct lane *l, int64_t now)
 {
 	return l->waits.n + l->away.n == 0 && (l->h2 != NULL || l->easy == NULL) &&
-	       (l->is_leaving || l->idle_since + IDLE_US <= now);
+	       (l->is_leaving || idle_until(l) <= now);
 }
 
 void
@@ -440,7 +447,7 @@ lanes_tick(struct fetcher *f, int64_t now)
 		if (is_stale(l, now))
 			free_lane(l);
 		else if (l->waits.n + l->away.n == 0)
-			due = MIN_OF(due, l->idle_since + IDLE_US);
+			due = MIN_OF(due, idle_until(l));
 	}
 	f->lanes_due = due;
 }

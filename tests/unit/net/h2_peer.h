@@ -38,7 +38,7 @@ struct peer {
 	SSL_CTX *tls;         /* NULL: plain */
 	_Atomic bool is_held; /* until a byte comes through the gate it does nothing more */
 	uint32_t max_streams; /* that it allows; 0: says nothing of it */
-	_Atomic int connections, requests, refusals, at_once, most_at_once;
+	_Atomic int connections, open, requests, refusals, at_once, most_at_once;
 	_Atomic size_t taken; /* bytes of the body that ended last */
 	_Atomic uint32_t sum;
 	size_t n;
@@ -272,14 +272,17 @@ peer_accept(struct peer *p)
 	nghttp2_session_send(c->h2);
 	p->v[p->n++] = c;
 	p->connections++;
+	p->open++;
 }
 
 static inline void
 peer_close(struct peer_connection *c)
 {
-	if (c->fd >= 0)
-		close(c->fd);
+	if (c->fd < 0)
+		return;
+	close(c->fd);
 	c->fd = -1;
+	c->peer->open--;
 }
 
 static inline void

@@ -275,6 +275,29 @@ a_silent_connection_is_left(void **state)
 }
 
 static void
+an_idle_connection_is_closed(void **state)
+{
+	struct fetcher_opts opts = {.connect_timeout_ms = 2000, .lane_idle_ms = 100};
+	struct scene s;
+	struct err e;
+
+	(void)state;
+	open_scene(&s, 100);
+	fetcher_free(s.fetcher);
+	opts.guard = s.guard;
+	must(fetcher_new(&s.fetcher, &opts, &e), &e);
+	assert_answered(ask(&s, "/ok", 5000), 200);
+	assert_answered(ask(&s, "/ok", 5000), 200);
+	assert_int_equal(s.peer.open, 1);
+	for (int i = 0; i < 50 && s.peer.open > 0; i++)
+		assert_null(fetcher_next(s.fetcher, 100));
+	assert_int_equal(s.peer.open, 0);
+	assert_answered(ask(&s, "/ok", 5000), 200);
+	assert_int_equal(s.peer.connections, 2);
+	close_scene(&s);
+}
+
+static void
 a_failing_stream_is_no_failing_connection(void **state)
 {
 	struct scene s;
@@ -422,6 +445,7 @@ main(void)
 		cmocka_unit_test(no_more_are_under_way_than_the_other_side_allows),
 		cmocka_unit_test(who_hangs_is_given_up_and_others_are_not),
 		cmocka_unit_test(a_silent_connection_is_left),
+		cmocka_unit_test(an_idle_connection_is_closed),
 		cmocka_unit_test(a_failing_stream_is_no_failing_connection),
 		cmocka_unit_test(what_is_no_answer_is_none),
 		cmocka_unit_test(a_connection_that_ends_is_followed_by_another),
