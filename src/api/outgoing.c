@@ -24,6 +24,8 @@ write_failures(struct req *r, const struct route_report *p)
 static void
 write_route(struct req *r, const struct route_report *p)
 {
+	int64_t lag_ms = p->lag_us / 1000;
+
 	jw_obj(&r->w);
 	jw_kstr(&r->w, "kind", route_kind_name(p->route.kind));
 	jw_kstr(&r->w, "ident", p->route.ident);
@@ -42,7 +44,7 @@ write_route(struct req *r, const struct route_report *p)
 	jw_ki64(&r->w, "missed", p->missed);
 	jw_ki64(&r->w, "behind", p->behind);
 	jw_name(&r->w, STR("lag"));
-	jw_double(&r->w, (double)(p->lag_us / 1000) / 1000);
+	jw_double(&r->w, (double)lag_ms / 1000);
 	jw_end_obj(&r->w);
 }
 

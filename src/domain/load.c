@@ -32,7 +32,8 @@ static void
 put_text(struct buf *out, struct str s)
 {
 	put_number(out, s.p != NULL ? s.n + 1 : 0);
-	buf_str(out, s);
+	if (s.p != NULL)
+		buf_str(out, s);
 }
 
 void

@@ -309,7 +309,8 @@ guard_check_url(const struct guard *g, const char *field, struct str url, struct
 
 	if (u == NULL || text == NULL)
 		panic("out of memory: guard");
-	if (memchr(url.p, '\0', url.n) != NULL ||
+	/* A NUL would hide what follows it. */
+	if (strlen(text) != url.n ||
 		curl_url_set(u, CURLUPART_URL, text, 0) != CURLUE_OK)
 		ok = fail(e, ERR_INPUT, "%s: expected an http:// or https:// URL", field);
 	else
