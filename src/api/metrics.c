@@ -192,7 +192,10 @@ write_hub(struct buf *out, struct hub *hub)
 	hub_counters(hub, &c);
 	number(out, "sockets", "gauge", "WebSocket connections", c.connections);
 	number(out, "socket_users", "gauge", "users who are connected", c.users);
-	number(out, "socket_watches", "gauge", "channels that connections watch", c.watches);
+	number(out, "socket_watches", "gauge", "channels and polls that connections watch",
+		c.watches);
+	number(out, "socket_user_watches", "gauge", "users whose presence connections watch",
+		c.user_watches);
 	number(out, "socket_frames_total", "counter", "frames put before connections",
 		c.frames);
 	number(out, "socket_bytes_total", "counter", "bytes sent to sockets", c.bytes_sent);

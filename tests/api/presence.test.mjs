@@ -205,6 +205,21 @@ describe('who comes and goes', { concurrency: true }, () => {
 	});
 });
 
+test('what a client looks at ends with it', async () => {
+	const looks = async () => {
+		const text = await (await fetch(`${server.url}/metrics`)).text();
+		return Number(/^fanfare_socket_user_watches (\d+)$/m.exec(text)[1]);
+	};
+	await makeUsers(api, ['j1', 'j2', 'j3']);
+	const others = await looks();
+	const looker = await join('j1');
+	for (let i = 0; i < 2; i++)
+		await looker.queryUsers({ id: { $in: ['j2', 'j3'] } }, {}, { presence: true });
+	assert.equal(await looks(), others + 2);
+	await looker.disconnectUser();
+	await until('it is over', async () => await looks() === others);
+});
+
 describe('bad input', () => {
 	const users = (payload, query = {}) => call(server, 'GET', '/users', { token: userToken(server, 'ann'),
 		query: { payload: JSON.stringify(payload), ...query } });
