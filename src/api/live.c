@@ -247,8 +247,8 @@ post(struct telling *t, const struct event_tale *tale, const struct event *ev,
 	}
 	post_absent(t, tale, ev, things, a, people);
 	if (a->user) {
-		text = event_text(&t->req, &tale->user, ev, things, &things->member,
-			&a->of_user, people);
+		text = event_text(
+			&t->req, &tale->user, ev, things, &things->member, &a->of_user, people);
 		/* Those of his own that look at him were told so above. */
 		live_post(l, ev->kind == EVENT_USER_UPDATED ? HUB_ABSENT : HUB_USER, ev->uid,
 			event_room(ev), text);
