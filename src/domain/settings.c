@@ -248,8 +248,8 @@ change_in(struct db *w, void *arg, struct err *e)
 			return false;
 		json_object_set(s.all, "event_hooks", hooks);
 	}
-	if (!db_exec(w, SQL_SETTINGS_PUT,
-		    ARGS(V_INT(after), V_TEXT(jr_dump(c->arena, s.all))), NO_BULK, NULL, e) ||
+	if (!db_exec(w, SQL_SETTINGS_PUT, ARGS(V_INT(after), V_TEXT(jr_dump(c->arena, s.all))),
+		    NO_BULK, NULL, e) ||
 		(before != after && !db_exec(w, SQL_SETTINGS_NAMES_FROM,
 					    ARGS(after == UNIQUE_NO ? V_NULL : V_INT(0)),
 					    NO_BULK, NULL, e)))

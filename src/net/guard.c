@@ -310,8 +310,7 @@ guard_check_url(const struct guard *g, const char *field, struct str url, struct
 	if (u == NULL || text == NULL)
 		panic("out of memory: guard");
 	/* A NUL would hide what follows it. */
-	if (strlen(text) != url.n ||
-		curl_url_set(u, CURLUPART_URL, text, 0) != CURLUE_OK)
+	if (strlen(text) != url.n || curl_url_set(u, CURLUPART_URL, text, 0) != CURLUE_OK)
 		ok = fail(e, ERR_INPUT, "%s: expected an http:// or https:// URL", field);
 	else
 		ok = check_parts(g, field, u, e);
