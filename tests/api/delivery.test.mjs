@@ -4,38 +4,20 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 
-import { assertError, assertOk, call, jsClient, rawClient, userToken } from './lib/clients.mjs';
-import { startServer } from './lib/fixtures.mjs';
+import { assertError, assertOk, call, jsClient, userToken } from './lib/clients.mjs';
+import { House, hook } from './lib/house.mjs';
 import { ON_PG, Server } from './lib/server.mjs';
-import { Sink } from './lib/sink.mjs';
 import { until } from './lib/wait.mjs';
 
+const house = new House();
+const { open, use, say, routes, route } = house;
 let server, api, js;
-const sinks = [];
 before(async () => {
-	({ server, api, js } = await startServer(['ann', 'bob'], { env: { FANFARE_RETRY_LADDER: '0.1,0.2', FANFARE_LEASE_MS: 1500,
-		FANFARE_WEBHOOK_ALLOW: '127.0.0.0/8' } }));
-	await js.channel('messaging', 'm', { members: ['ann', 'bob'], created_by_id: 'ann' }).create();
+	({ server, api, js } = await house.start({ FANFARE_RETRY_LADDER: '0.1,0.2', FANFARE_LEASE_MS: 1500,
+		FANFARE_WEBHOOK_ALLOW: '127.0.0.0/8' }));
 });
-after(async () => {
-	await Promise.all(sinks.map((sink) => sink.close()));
-	await server.close();
-});
+after(house.close);
 
-const open = async (answer) => {
-	const sink = await Sink.open(answer);
-	sinks.push(sink);
-	return sink;
-};
-const hook = (url, more = {}) => ({ enabled: true, hook_type: 'webhook', product: 'chat',
-	event_types: ['message.new'], webhook_url: url, ...more });
-const use = (...hooks) => js.updateAppSettings({ event_hooks: hooks });
-const say = async (text = 'Hi') =>
-	(await js.channel('messaging', 'm').sendMessage({ text, user_id: 'ann' })).message;
-
-const routes = async () => assertOk(await api.get('/routes'), 200).routes;
-/* The one hook there is, as a route. */
-const route = async () => (await routes())[0];
 const pathOf = async (what) => {
 	const { kind, ident } = await route();
 	return `/routes/${kind}/${ident}/${what}`;
@@ -144,8 +126,7 @@ describe('what failed', () => {
 			said.push((await say(`${i}`)).id);
 		await sink.wait(5);
 		await server.restart('kill');
-		js = jsClient(server);
-		api = rawClient(server);
+		({ js, api } = house.renew());
 		broken = false;
 		const before = sink.deliveries.length;
 		await until('all have arrived', () => {
@@ -260,8 +241,7 @@ describe('a route', () => {
 		assertOk(await api.post(await pathOf('pause'), {}), 201);
 		/* Who starts with a paused route reads nothing for it. */
 		await server.restart();
-		js = jsClient(server);
-		api = rawClient(server);
+		({ js, api } = house.renew());
 		await js.channel('messaging', 'faulty').sendMessage({ text: 'lost', user_id: 'ann' });
 		server.sql("UPDATE channels SET cid = 'gone:faulty' WHERE cid = 'messaging:faulty'");
 		const { id } = await say('kept');
@@ -327,8 +307,7 @@ describe('several processes on one store', { skip: !ON_PG && 'PostgreSQL only' }
 			assert.equal(sink.ids().size, 45);
 		} finally {
 			await server.start();
-			js = jsClient(server);
-			api = rawClient(server);
+			({ js, api } = house.renew());
 			await other.close();
 		}
 	});

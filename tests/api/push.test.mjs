@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import https from 'node:https';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
-import { makeUsers, startServer } from './lib/fixtures.mjs';
+import { makeUsers, sayIn, startServer } from './lib/fixtures.mjs';
 import { Double } from './lib/double.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -30,8 +30,7 @@ beforeEach(() => {
 	double.answerToken = () => undefined;
 });
 
-const say = async (text = 'Hi', options = {}) =>
-	(await js.channel('messaging', 'm').sendMessage({ text, user_id: 'ann' }, options)).message;
+const say = (text, options) => sayIn(js, text, {}, options);
 
 /* What was sent before this one has been pushed to the device by now: it comes behind it.  Each
  * provider goes at its own pace. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { DIALECTS, assertError, assertOk, call, refused, userToken } from './lib/clients.mjs';
-import { startServer } from './lib/fixtures.mjs';
+import { sayIn, startServer } from './lib/fixtures.mjs';
 import { Double } from './lib/double.mjs';
 import { Ear } from './lib/live.mjs';
 import { until } from './lib/wait.mjs';
@@ -24,8 +24,7 @@ after(async () => {
 	await double.close();
 });
 
-const say = async (text, more = {}) => (await js.channel('messaging', 'm')
-	.sendMessage({ text, user_id: 'ann', ...more })).message;
+const say = (text, more) => sayIn(js, text, more);
 const came = (device, { id }) => until(`${device} gets ${id}`, () =>
 	double.for(device).find((p) => (p.body.message?.data?.id ?? p.body.stream?.id ?? p.body.id) === id));
 const has = (device, { id }) => double.for(device).some((p) =>

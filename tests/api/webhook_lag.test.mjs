@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { assertError, assertOk } from './lib/clients.mjs';
 import { getCampaign, ids, makeCampaign, startCampaign, startServer } from './lib/fixtures.mjs';
+import { hookTo } from './lib/receiver.mjs';
 import { Sink } from './lib/sink.mjs';
 import { holds, until } from './lib/wait.mjs';
 
@@ -16,7 +17,7 @@ before(async () => {
 		res.statusCode = lives ? 200 : 503;
 		res.end();
 	});
-	await js.updateAppSettings({ event_hooks: [{ enabled: true, hook_type: 'webhook', webhook_url: sink.url }] });
+	await js.updateAppSettings({ event_hooks: [hookTo(sink.url)] });
 });
 after(async () => {
 	await sink.close();

@@ -9,23 +9,19 @@ import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 
-import { assertOk } from './lib/clients.mjs';
-import { startServer } from './lib/fixtures.mjs';
+import { House, hook } from './lib/house.mjs';
 import { Server, tempDir } from './lib/server.mjs';
-import { Sink } from './lib/sink.mjs';
 import { seconds, until } from './lib/wait.mjs';
 
-let server, api, js, dir;
-const closing = [];
+const house = new House();
+const { open, use, say, routes, route, closing } = house;
+let dir;
 before(async () => {
 	dir = tempDir();
-	({ server, api, js } = await startServer(['ann', 'bob'], { env: { FANFARE_RETRY_LADDER: '0.2',
-		FANFARE_WEBHOOK_ALLOW: '127.0.0.1' } }));
-	await js.channel('messaging', 'm', { members: ['ann', 'bob'], created_by_id: 'ann' }).create();
+	await house.start({ FANFARE_RETRY_LADDER: '0.2', FANFARE_WEBHOOK_ALLOW: '127.0.0.1' });
 });
 after(async () => {
-	await Promise.all(closing.map((close) => close()));
-	await server.close();
+	await house.close();
 	fs.rmSync(dir, { recursive: true, force: true });
 });
 afterEach(() => use());
@@ -59,18 +55,6 @@ async function evil(play) {
 	return { url: `http://127.0.0.1:${listener.address().port}/`, seen, sockets };
 }
 
-const open = async (answer) => {
-	const sink = await Sink.open(answer);
-	closing.push(() => sink.close());
-	return sink;
-};
-const hook = (url, more = {}) => ({ enabled: true, hook_type: 'webhook', product: 'chat',
-	event_types: ['message.new'], webhook_url: url, ...more });
-const use = (...hooks) => js.updateAppSettings({ event_hooks: hooks });
-const say = async (text = 'Hi') =>
-	(await js.channel('messaging', 'm').sendMessage({ text, user_id: 'ann' })).message;
-const routes = async () => assertOk(await api.get('/routes'), 200).routes;
-const route = async () => (await routes())[0];
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
 /* What fails with ${why} at first and is delivered in the end, under one id. */
@@ -273,19 +257,18 @@ test('what was tried for too long is a dead letter', async () => {
 		res.statusCode = 500;
 		res.end();
 	});
-	const brief = await startServer(['ann', 'bob'], { env: { FANFARE_RETRY_LADDER: '0.2', FANFARE_RETRY_FOR: 2,
-		FANFARE_WEBHOOK_ALLOW: '127.0.0.1' } });
+	const brief = await new House().start({ FANFARE_RETRY_LADDER: '0.2', FANFARE_RETRY_FOR: 2,
+		FANFARE_WEBHOOK_ALLOW: '127.0.0.1' });
 	try {
-		await brief.js.updateAppSettings({ event_hooks: [hook(sink.url)] });
-		await brief.js.channel('messaging', 'm', { members: ['ann', 'bob'], created_by_id: 'ann' }).create();
-		await brief.js.channel('messaging', 'm').sendMessage({ text: 'Hi', user_id: 'ann' });
+		await brief.use(hook(sink.url));
+		await brief.say();
 		const found = await until('it is dead', async () => {
-			const [one] = assertOk(await brief.api.get('/routes'), 200).routes;
+			const one = await brief.route();
 			return one.dead === 1 && one;
 		});
 		assert.equal(found.failures.http_500, sink.deliveries.length);
 		assert.ok(sink.deliveries.length >= 3);
 	} finally {
-		await brief.server.close();
+		await brief.close();
 	}
 });

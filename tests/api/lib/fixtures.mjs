@@ -48,6 +48,11 @@ export async function startServer(users = [], options = {}) {
 	return { server, api, js: jsClient(server), node: nodeClient(server) };
 }
 
+/* A message of ann's in the channel messaging:m. */
+export async function sayIn(js, text = 'Hi', more = {}, options = {}) {
+	return (await js.channel('messaging', 'm').sendMessage({ text, user_id: 'ann', ...more }, options)).message;
+}
+
 export async function makeCampaign(api, definition) {
 	return assertOk(await api.post('/campaigns', definition), 201).campaign;
 }
