@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-60}
 clang=$(command -v clang-14 || command -v clang)
-libs="libmicrohttpd jansson sqlite3 libpq libcrypto libssl libcurl libnghttp2"
+libs="libmicrohttpd jansson sqlite3 libpq libcrypto libssl libcurl libnghttp2 zlib"
 mkdir -p build-fuzz/src/store
 
 [ -f build-fuzz/build.ninja ] || CC=$clang meson setup build-fuzz \
