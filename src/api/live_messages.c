@@ -139,16 +139,6 @@ list_channels(struct telling *t, struct slice *s)
 	}
 }
 
-static int
-cmp_pairs(const void *a, const void *b)
-{
-	const struct channel_pair *x = a, *y = b;
-
-	if (x->channel != y->channel)
-		return x->channel < y->channel ? -1 : 1;
-	return (x->uid > y->uid) - (x->uid < y->uid);
-}
-
 /* Members who are connected, of channels with messages to whoever is there. */
 static void
 hear_members(struct telling *t, struct slice *s)
@@ -180,9 +170,9 @@ sort_hears(struct slice *s)
 	size_t n = 0;
 
 	if (s->nhears > 1)
-		qsort(s->hears, s->nhears, sizeof(*s->hears), cmp_pairs);
+		qsort(s->hears, s->nhears, sizeof(*s->hears), channel_pair_cmp);
 	for (size_t i = 0; i < s->nhears; i++)
-		if (n == 0 || cmp_pairs(&s->hears[n - 1], &s->hears[i]) != 0)
+		if (n == 0 || channel_pair_cmp(&s->hears[n - 1], &s->hears[i]) != 0)
 			s->hears[n++] = s->hears[i];
 	s->nhears = n;
 }
@@ -403,7 +393,7 @@ range_of(const struct slice *s, size_t i, size_t *from, size_t *to)
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (cmp_pairs(&s->hears[mid], &first) < 0)
+		if (channel_pair_cmp(&s->hears[mid], &first) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;

@@ -188,6 +188,8 @@ struct channel_pair {
 	size_t channel; /* its index */
 	int64_t uid;
 };
+/* By channel, then by uid; for qsort. */
+int channel_pair_cmp(const void *a, const void *b);
 #define CHANNEL_PAIRS_MAX 10000
 bool channel_pairs(struct db *, struct arena *, const struct channel *channels, size_t n,
 	int64_t from, size_t max, struct channel_pair **out, size_t *nout,

@@ -57,8 +57,8 @@ list_of(const struct buf *pairs)
 	return (struct channel_pair *)(void *)pairs->p;
 }
 
-static int
-cmp_pairs(const void *a, const void *b)
+int
+channel_pair_cmp(const void *a, const void *b)
 {
 	const struct channel_pair *x = a, *y = b;
 
@@ -73,7 +73,7 @@ sort(const struct buf *pairs)
 	size_t n = count_of(pairs);
 
 	if (n > 1)
-		qsort(list_of(pairs), n, sizeof(struct channel_pair), cmp_pairs);
+		qsort(list_of(pairs), n, sizeof(struct channel_pair), channel_pair_cmp);
 	return n;
 }
 
@@ -140,9 +140,9 @@ channel_pairs(struct db *db, struct arena *a, const struct channel *channels, si
 	for (size_t i = 0, k = 0; i < nall; i++) {
 		if (i == 0 || all[i].channel != all[i - 1].channel)
 			of_channel = 0;
-		while (k < ngone && cmp_pairs(&gone[k], &all[i]) < 0)
+		while (k < ngone && channel_pair_cmp(&gone[k], &all[i]) < 0)
 			k++;
-		if (k < ngone && cmp_pairs(&gone[k], &all[i]) == 0)
+		if (k < ngone && channel_pair_cmp(&gone[k], &all[i]) == 0)
 			continue;
 		/* Rows behind these were not read. */
 		if (of_channel++ < max)
