@@ -307,6 +307,25 @@ start_couriers(struct couriers *c, struct ctx *ctx, struct err *e)
 	return true;
 }
 
+/* What requests need besides the store. */
+static void
+make_desk(struct ctx *ctx, struct buf *openapi, size_t threads)
+{
+	*openapi = openapi_document();
+	ctx->openapi = buf_view(openapi);
+	ctx->origins = str_of(ctx->config->origins);
+	ctx->metrics = metrics_new();
+	ctx->before_send = before_send_new(ctx->guard, threads);
+}
+
+static void
+free_desk(struct ctx *ctx, struct buf *openapi)
+{
+	metrics_free(ctx->metrics);
+	before_send_free(ctx->before_send);
+	buf_free(openapi);
+}
+
 static void
 serve_until_signal(const struct http *http, int signals)
 {
@@ -365,11 +384,7 @@ run(int argc, char **argv)
 		goto err3;
 	if (!start_couriers(&couriers, &ctx, &e))
 		goto err4;
-	openapi = openapi_document();
-	ctx.openapi = buf_view(&openapi);
-	ctx.origins = str_of(config.origins);
-	ctx.metrics = metrics_new();
-	ctx.before_send = before_send_new(ctx.guard, threads);
+	make_desk(&ctx, &openapi, threads);
 	if (!listen_http(&http, &ctx, &e))
 		goto err5;
 
@@ -380,9 +395,7 @@ run(int argc, char **argv)
 	hub_stop(ctx.hub, GOODBYE_MS);
 	http_stop(http, DRAIN_MS);
 err5:
-	metrics_free(ctx.metrics);
-	before_send_free(ctx.before_send);
-	buf_free(&openapi);
+	free_desk(&ctx, &openapi);
 err4:
 	engine_stop(ctx.engine);
 	live_free(live);
