@@ -175,12 +175,16 @@ many_mentions_are_numbered_in_byte_order(void **state)
 	unsigned seed = 11;
 
 	for (int i = 0; i < IDS; i++) {
-		char *p = arena_alloc(&f->arena, LEN_MAX);
+		char *p = arena_alloc(&f->arena, LEN_MAX + 1);
 		size_t n = 5;
 
 		memcpy(p, "alike", n);
-		for (size_t end = n + (size_t)rand_r(&seed) % (LEN_MAX - n); n < end; n++)
-			p[n] = rand_r(&seed) % 16 == 0 ? (char)0xc3 : 'a';
+		for (size_t end = n + (size_t)rand_r(&seed) % (LEN_MAX - n); n < end;) {
+			struct str piece = rand_r(&seed) % 16 == 0 ? STR("é") : STR("a");
+
+			memcpy(p + n, piece.p, piece.n);
+			n += piece.n;
+		}
 		ids[i] = (struct str){p, n};
 	}
 	mention(f, ids, IDS, uids);
