@@ -10,8 +10,9 @@
  * "= EVENTS": wait until so many events came since the last such line.  Answered by the time of
  * the last one (wall clock, microseconds).
  *
- * The end of input ends it.  Events are counted and not looked into; keep-alives are answered
- * meanwhile and not counted. */
+ * "? EVENTS": the same, answered by a line for each of them: its created_at, and when it came.
+ *
+ * The end of input ends it.  Keep-alives are answered meanwhile and not counted. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -35,6 +36,9 @@
 #define EVENTS     256
 #define GREETING   8192
 #define ID_KEY     "\"connection_id\":\""
+#define MADE_KEY   "\"created_at\":\""
+#define HEAD       10  /* of a frame, at most */
+#define START      120 /* bytes of an event, in which its created_at stands */
 
 enum { OP_TEXT = 1, OP_PING = 9 };
 
@@ -44,7 +48,7 @@ struct guest {
 	int fd;
 	char id[ID_LEN];
 	/* The frame at hand: its head and how its text begins, and what is still to come. */
-	char start[10 + sizeof(keep_alive)];
+	char start[HEAD + START];
 	size_t nstart;
 	uint64_t left;
 	bool is_body;
@@ -58,7 +62,14 @@ static size_t nguests, cap;
 static size_t nin;   /* of them, whose first frame has come */
 static size_t ntold; /* whose ids were printed */
 static int epoll;
-static int64_t nevents, last_us;
+static int64_t last_us;
+
+/* Events that nobody has asked for yet. */
+static struct note {
+	char made[CLOCK_RFC3339_LEN];
+	int64_t came_us;
+} * notes;
+static size_t nnotes, notes_cap;
 
 /* ---- hearing ------------------------------------------------------------------------- */
 
@@ -84,6 +95,24 @@ read_head(const struct guest *g, uint64_t *left)
 }
 
 static void
+note_event(struct str start)
+{
+	const char *made = memmem(start.p, start.n, MADE_KEY, strlen(MADE_KEY));
+	struct note *note;
+
+	if (nnotes == notes_cap) {
+		notes_cap = MAX_OF(2 * notes_cap, (size_t)1024);
+		notes = realloc(notes, notes_cap * sizeof(*notes));
+		if (notes == NULL)
+			panic("crowd: out of memory");
+	}
+	note = &notes[nnotes++];
+	*note = (struct note){.came_us = last_us};
+	if (made != NULL && made + strlen(MADE_KEY) + sizeof(note->made) <= start.p + start.n)
+		memcpy(note->made, made + strlen(MADE_KEY), sizeof(note->made));
+}
+
+static void
 end_frame(struct guest *g)
 {
 	static const char pong[] = {(char)0x8a, (char)0x80, 0, 0, 0, 0};
@@ -96,7 +125,7 @@ end_frame(struct guest *g)
 	} else if ((g->start[0] & 15) != OP_TEXT) {
 		panic("crowd: the server ended a connection");
 	} else if (g->nstart < nhead + n || memcmp(g->start + nhead, keep_alive, n) != 0) {
-		nevents++;
+		note_event((struct str){g->start + nhead, g->nstart - nhead});
 	}
 	g->nstart = 0;
 	g->is_body = false;
@@ -223,17 +252,22 @@ tell_ids(void)
 }
 
 static void
-wait_for(int64_t want)
+wait_for(size_t want, bool tells_each)
 {
 	int64_t until = clock_mono_us() + PATIENCE_S * INT64_C(1000000);
 
-	while (nevents < want && clock_mono_us() < until)
+	while (nnotes < want && clock_mono_us() < until)
 		hear(100);
-	if (nevents < want)
-		panic("crowd: %lld of %lld events came", (long long)nevents, (long long)want);
-	nevents -= want;
-	printf("%lld\n", (long long)last_us);
+	if (nnotes < want)
+		panic("crowd: %zu of %zu events came", nnotes, want);
+	for (size_t i = 0; i < want && tells_each; i++)
+		printf("%.*s %lld\n", CLOCK_RFC3339_LEN, notes[i].made,
+			(long long)notes[i].came_us);
+	if (!tells_each)
+		printf("%lld\n", (long long)last_us);
 	fflush(stdout);
+	nnotes -= want;
+	memmove(notes, notes + want, nnotes * sizeof(*notes));
 }
 
 static void
@@ -241,8 +275,8 @@ obey(const struct sockaddr_in *to, const char *line)
 {
 	if (line[0] == '+')
 		come_in(to, line + 2);
-	else if (line[0] == '=')
-		wait_for(strtoll(line + 2, NULL, 10));
+	else if (line[0] == '=' || line[0] == '?')
+		wait_for(strtoul(line + 2, NULL, 10), line[0] == '?');
 	else
 		tell_ids();
 }
@@ -302,5 +336,6 @@ main(int argc, char **argv)
 		free(guests[i]);
 	}
 	free(guests);
+	free(notes);
 	return 0;
 }

@@ -2,7 +2,7 @@
 """live – what it costs to be heard: from a commit to the socket, and to the campaign.
 
 * latency: while a campaign runs at full speed, messages are sent through the API into channels
-  that clients watch.  Timed is until the frame as the client has it: from the commit, which PostgreSQL
+  that clients watch.  Timed is until a client (build/crowd) has the frame: from the commit, which PostgreSQL
   remembers (before it waits for the disk); with SQLite from created_at, which the transaction
   began with.
 * speed: the same campaign to the same users with no socket, with sockets of users that it does not reach
@@ -16,27 +16,22 @@ STORE=postgresql runs on a throw-away PostgreSQL instead of SQLite.
 Usage: live.py [--users 200k] [--sockets 10000] [--rounds 5] [--parts latency,speed,fan-out] [--dir DIR] [--fanfare build/fanfare]
 """
 import argparse
-import base64
 import calendar
 import hashlib
 import hmac
 import json
 import os
 import resource
-import selectors
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
 from bench import PgStore, SqliteStore, import_users, parse_size, pg, users_file
 from server import KEY, SECRET, Client, Server, b64
 
-DIALS = 64  # handshakes under way
 MESSAGES = 50  # in a channel that all watch
 
 
@@ -49,91 +44,6 @@ def micros(text):
     """2026-01-02T03:04:05.678901Z as microseconds."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 1000000 + int(fraction.ljust(6, "0")[:6])
-
-
-class Socket:
-    """One WebSocket of a user: what has arrived, cut into texts."""
-
-    def __init__(self, server, ident):
-        host, port = server.url.split("//")[1].split(":")
-        hello = urllib.parse.quote(json.dumps({"user_id": ident, "user_details": {"id": ident}}))
-        path = f"/connect?json={hello}&api_key={KEY}&authorization={user_token(ident)}&stream-auth-type=jwt"
-        self.ident, self.data, self.upgraded, self.connection_id = ident, b"", False, None
-        self.socket = socket.create_connection((host, int(port)))
-        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n\r\n").encode())
-        self.socket.setblocking(False)
-
-    def texts(self):
-        """Whatever is there to be read; None at the end."""
-        try:
-            more = self.socket.recv(1 << 18)
-        except BlockingIOError:
-            return []
-        if not more:
-            return None
-        self.data += more
-        if not self.upgraded:
-            head, found, rest = self.data.partition(b"\r\n\r\n")
-            if not found:
-                return []
-            if b" 101 " not in head.split(b"\r\n")[0]:
-                sys.exit(f"live: {head[:200]!r}")
-            self.upgraded, self.data = True, rest
-        return list(self.frames())
-
-    def frames(self):
-        while len(self.data) >= 2:
-            n, at = self.data[1] & 127, 2
-            if n >= 126:
-                size = 2 if n == 126 else 8
-                if len(self.data) < 2 + size:
-                    return
-                n, at = int.from_bytes(self.data[2:2 + size], "big"), 2 + size
-            if len(self.data) < at + n:
-                return
-            opcode, text = self.data[0] & 15, self.data[at:at + n]
-            self.data = self.data[at + n:]
-            if opcode == 1:
-                yield text
-
-
-class Crowd:
-    """Connected users on a thread of their own; on_text(socket, text, now) hears everything."""
-
-    def __init__(self, server, idents, on_text):
-        self.selector, self.on_text, self.stopping = selectors.DefaultSelector(), on_text, False
-        self.sockets, self.ready = [], threading.Semaphore(0)
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-        for i, ident in enumerate(idents):
-            if i >= DIALS:
-                self.ready.acquire()
-            made = Socket(server, ident)
-            self.sockets.append(made)
-            self.selector.register(made.socket, selectors.EVENT_READ, made)
-        for _ in range(min(DIALS, len(self.sockets))):
-            self.ready.acquire()
-
-    def run(self):
-        while not self.stopping:
-            for key, _ in self.selector.select(0.2):
-                now = time.time_ns() // 1000
-                texts = key.data.texts()
-                if texts is None:
-                    sys.exit(f"live: the socket of {key.data.ident} was closed")
-                for text in texts:
-                    if key.data.connection_id is None:
-                        key.data.connection_id = json.loads(text)["connection_id"]
-                        self.ready.release()
-                    else:
-                        self.on_text(key.data, text, now)
-
-    def close(self):
-        self.stopping = True
-        self.thread.join()
-        for one in self.sockets:
-            one.socket.close()
 
 
 class House:
@@ -187,39 +97,6 @@ def p99(values):
     return sorted(values)[min(len(values) - 1, len(values) * 99 // 100)] / 1000
 
 
-def latency(house, watchers):
-    """How many API messages; p99 in milliseconds, of them and of the campaign's own messages."""
-    api, own = [], []
-
-    def hear(_, text, now):
-        event = json.loads(text)
-        if event["type"] in ("message.new", "notification.message_new"):
-            ours = "created_by_campaign_id" in event["message"]
-            (own if ours else api).append((micros(event["message"]["created_at"]), now))
-
-    idents = house.idents[::len(house.idents) // watchers][:watchers]
-    for ident in idents:
-        house.server.call("POST", f"/channels/messaging/talk-{ident}/query", {"data": {"members": [ident, "news"], "created_by_id": "news"}})
-    crowd = Crowd(house.server, idents, hear)
-    for one in crowd.sockets:
-        house.server.call("POST", f"/channels/messaging/talk-{one.ident}/query?connection_id={one.connection_id}&user_id={one.ident}", {"watch": True, "state": True})
-    client = Client(house.server.url)
-    house.start("latency")
-    sent = 0
-    while house.look("latency")["status"] != "completed" or sent < 500:
-        for _ in range(5):
-            client.call("POST", f"/channels/messaging/talk-{idents[sent % len(idents)]}/message", {"message": {"text": "x", "user_id": "news"}})
-            sent += 1
-    deadline = time.monotonic() + 20
-    while (len(api) < sent or len(own) < len(idents)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    crowd.close()
-    if len(api) != sent or len(own) != len(idents):
-        sys.exit(f"live: {len(api)} of {sent} API messages and {len(own)} of {len(idents)} of the campaign were heard")
-    since = house.committed_at()
-    return sent, *(p99([now - since.get(made, made) for made, now in heard]) for heard in (api, own))
-
-
 class Guests:
     """Connected users in a process of their own (build/crowd)."""
 
@@ -244,10 +121,38 @@ class Guests:
         """When the last of so many was read, in microseconds."""
         return int(self.ask(f"= {events}", 1)[0])
 
+    def hear_each(self, events):
+        """When each was made and when it was read, in microseconds."""
+        return [(micros(made), int(came)) for made, came in map(str.split, self.ask(f"? {events}", events))]
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+
+
+def latency(house, watchers):
+    """How many API messages; p99 in milliseconds, of their events and of those of the campaign's own messages."""
+    idents = house.idents[::len(house.idents) // watchers][:watchers]
+    for ident in idents:
+        house.server.call("POST", f"/channels/messaging/talk-{ident}/query", {"data": {"members": [ident, "news"], "created_by_id": "news"}})
+    guests = Guests(house, idents)
+    for ident, connection in zip(idents, guests.ids):
+        house.server.call("POST", f"/channels/messaging/talk-{ident}/query?connection_id={connection}&user_id={ident}", {"watch": True, "state": True})
+    client = Client(house.server.url)
+    house.start("latency")
+    sent = []
+    while house.look("latency")["status"] != "completed" or len(sent) < 500:
+        for _ in range(5):
+            answer = client.call("POST", f"/channels/messaging/talk-{idents[len(sent) % len(idents)]}/message", {"message": {"text": "x", "user_id": "news"}})
+            sent.append(micros(answer["message"]["created_at"]))
+    heard = guests.hear_each(len(sent) + 2 * len(idents))  # of the campaign's: his new channel and the message
+    guests.close()
+    since, ours = house.committed_at(), set(sent)
+    if sum(made in ours for made, _ in heard) != len(sent):
+        sys.exit("live: not all API messages were heard")
+    late = [[came - since.get(made, made) for made, came in heard if (made in ours) is is_api] for is_api in (True, False)]
+    return len(sent), *map(p99, late)
 
 
 def cpu_seconds(house):
@@ -307,7 +212,7 @@ def show_latency(house, users):
     sent, api, own = latency(house, 200)
     since = "the commit" if house.store.name == "postgresql" else "created_at"
     print(f"{house.store.name}: from {since} to the frame, while {users:,} recipients are sent to, p99: {api:.1f} ms of {sent} API messages, "
-          f"{own:.1f} ms of the campaign's to 200 receivers", flush=True)
+          f"{own:.1f} ms of the campaign's events to 200 receivers", flush=True)
 
 
 def show_speed(house, args):
