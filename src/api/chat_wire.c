@@ -32,13 +32,13 @@ static const char *const message_keys[] = {"id", "cid", "text", "html", "type", 
 	"deleted_at", "restricted_visibility", "poll_id", "poll", "parent_id", "channel",
 	"custom"};
 
-/* What cannot be yet: members of messages, of members and of channels that are constant. */
+/* What cannot be yet, and so is constant: in messages, in members, in channels. */
 #define NO_REACTIONS                                                         \
 	"{\"latest_reactions\":[],\"own_reactions\":[],"                     \
 	"\"restricted_visibility\":[],\"reaction_counts\":{},"               \
 	"\"reaction_scores\":{},\"reaction_groups\":null,\"reply_count\":0," \
 	"\"deleted_reply_count\":0}"
-#define NOT_PINNED                                                \
+#define NO_MARKS                                                  \
 	"{\"mentioned_channel\":false,\"mentioned_here\":false,"  \
 	"\"shadowed\":false,\"pinned\":false,\"pinned_at\":null," \
 	"\"pinned_by\":null,\"pin_expires\":null}"
@@ -572,7 +572,7 @@ chat_write_message(struct req *r, const struct message *m, const struct chat_sta
 			wire_user(r, u);
 	}
 	jw_end_arr(&r->w);
-	jw_members(&r->w, STR(NOT_PINNED));
+	jw_members(&r->w, STR(NO_MARKS));
 	jw_kbool(&r->w, "silent", m->silent);
 	req_ktime(r, "created_at", m->created_at);
 	req_ktime(r, "updated_at", m->updated_at);

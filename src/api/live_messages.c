@@ -287,8 +287,8 @@ struct news {
 	const struct committed *batch; /* NULL: it was sent through the API */
 	struct event_things things;
 	struct event sent;
-	bool is_to_many;
-	struct str absent; /* the text for them who do not watch; p == NULL: not written yet */
+	bool is_to_many;   /* then what is the same for all is written once: */
+	struct str absent; /* the text for those who do not watch; p == NULL: not yet */
 };
 
 static void

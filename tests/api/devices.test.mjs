@@ -230,7 +230,7 @@ describe('push providers', () => {
 			['firebase', { firebase_credentials: ACCOUNT.replace('project_id', 'project') }],
 			['apn', { apn_auth_type: 'magic' }],
 			['huawei', { huawei_app_id: 'x' }], ['huawei', { huawei_app_secret: 'short' }],
-			['xiaomi', {}], ['xiaomi', { xiaomi_package_name: 'xxx', xiaomi_app_secret: 'mytest' }],
+			['xiaomi', {}], ['xiaomi', { xiaomi_package_name: 'com.example.app', xiaomi_app_secret: 'short' }],
 			['xiaomi', { ...XIAOMI, xiaomi_package_name: 'a b' }],
 			['xiaomi', { xiaomi_app_secret: XIAOMI.xiaomi_app_secret }],
 		];
