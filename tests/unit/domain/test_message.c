@@ -57,6 +57,43 @@ campaign_message_follows_from_its_batch(void **state)
 		m.custom, "{\"campaign_id\":\"c1\",\"created_by_campaign_id\":\"c1\",\"k\":2}");
 }
 
+/* Read together, in turns, and one that says for itself between them. */
+static void
+messages_of_several_campaigns(void **state)
+{
+	const int64_t keys[] = {100, 200, 101, 201};
+	struct fixture *f = *state;
+	struct message m[4];
+	struct world w;
+	struct err e;
+
+	world_make(f, &w);
+	int64_t both[] = {w.bob, w.carl};
+	put_campaign(f, &w, 1, "", "",
+		"{\"text\":\"x\",\"attachments\":[{\"a\":1}],\"poll_id\":\"p\"}",
+		"{\"type\":\"messaging\"}");
+	put_campaign(f, &w, 2, "", "", "{\"text\":\"x\",\"custom\":{\"k\":2}}",
+		"{\"type\":\"messaging\"}");
+	put_batch(f, &w, 1, 100, both, 2, T0);
+	put_batch(f, &w, 2, 200, both, 2, T0 + 1);
+	run_sql(f, "UPDATE messages SET extra = '{\"custom\":{\"own\":1}}' WHERE key = 101");
+	must(message_by_keys(f->db, &f->arena, &test_app, keys, 4, m, &e), &e);
+	assert_str(m[0].attachments, "[{\"a\":1}]");
+	assert_str(m[0].poll_id, "p");
+	assert_str(m[0].custom, "{\"campaign_id\":\"c1\",\"created_by_campaign_id\":\"c1\"}");
+	assert_null(m[2].attachments.p);
+	assert_str(m[2].poll_id, "p");
+	assert_str(m[2].custom,
+		"{\"campaign_id\":\"c1\",\"created_by_campaign_id\":\"c1\",\"own\":1}");
+	for (int i = 1; i < 4; i += 2) {
+		assert_int_equal(m[i].campaign, 2);
+		assert_null(m[i].attachments.p);
+		assert_null(m[i].poll_id.p);
+		assert_str(m[i].custom,
+			"{\"campaign_id\":\"c2\",\"created_by_campaign_id\":\"c2\",\"k\":2}");
+	}
+}
+
 static void
 unknown_messages_are_not_found(void **state)
 {
@@ -498,6 +535,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_store(campaign_message_follows_from_its_batch),
+		with_store(messages_of_several_campaigns),
 		with_store(unknown_messages_are_not_found),
 		with_store(lists_run_from_old_to_new),
 		with_store(pages_lie_beside_a_message),
