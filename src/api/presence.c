@@ -38,6 +38,7 @@ struct mover {
 	int64_t uid;
 	int64_t due_us;
 	bool is_here;
+	bool is_hearsay; /* another process said that he went */
 };
 
 struct presence {
@@ -65,18 +66,18 @@ forget(struct presence *p, int64_t uid)
 }
 
 static void
-expect(struct presence *p, int64_t uid, bool is_here, int64_t due_us)
+expect(struct presence *p, struct mover mover)
 {
-	struct mover *m = intmap_get(&p->movers, uid);
+	struct mover *m = intmap_get(&p->movers, mover.uid);
 
 	if (m == NULL) {
 		m = malloc(sizeof(*m));
 		if (m == NULL)
 			panic("presence: out of memory");
-		intmap_set(&p->movers, uid, m);
+		intmap_set(&p->movers, mover.uid, m);
 	}
-	*m = (struct mover){uid, due_us, is_here};
-	p->next_us = MIN_OF(p->next_us, due_us);
+	*m = mover;
+	p->next_us = MIN_OF(p->next_us, mover.due_us);
 }
 
 static void
@@ -84,19 +85,23 @@ came(struct presence *p, int64_t uid, int64_t now_us)
 {
 	const struct mover *m = intmap_get(&p->movers, uid);
 
-	if (m != NULL && !m->is_here)
-		forget(p, uid); /* back before he was missed */
+	/* Back before he was missed.  But who was elsewhere may have come before it was told to
+	 * us: to be told twice of him harms less than never. */
+	if (m != NULL && !m->is_here && !m->is_hearsay)
+		forget(p, uid);
 	else
-		expect(p, uid, true, now_us);
+		expect(p, (struct mover){.uid = uid, .due_us = now_us, .is_here = true});
 }
 
 static void
-went(struct presence *p, int64_t uid, int64_t now_us)
+went(struct presence *p, int64_t uid, int64_t now_us, bool is_hearsay)
 {
 	const struct mover *m = intmap_get(&p->movers, uid);
 
 	if (m == NULL || m->is_here)
-		expect(p, uid, false, now_us + AWAY_US);
+		expect(p, (struct mover){.uid = uid,
+				  .due_us = now_us + AWAY_US,
+				  .is_hearsay = is_hearsay});
 }
 
 /* To ${said}, for other processes, as they are. */
@@ -114,7 +119,7 @@ see_moves(struct presence *p, int64_t now_us, struct buf *said)
 		if (m->is_watched && m->is_here)
 			came(p, m->uid, now_us);
 		else if (m->is_watched)
-			went(p, m->uid, now_us);
+			went(p, m->uid, now_us, false);
 	}
 	free(moves);
 }
@@ -132,7 +137,7 @@ see_word(struct presence *p, int64_t word, int64_t now_us, struct buf *said)
 	if (is_here || hub_watcher_count(hub, HUB_ROOM_OF_USER(uid)) == 0)
 		return;
 	if (word < 0)
-		went(p, uid, now_us);
+		went(p, uid, now_us, true);
 	else
 		came(p, uid, now_us);
 }

@@ -215,7 +215,8 @@ other_processes_are_heard(void **state)
 	said(p, '-', "bob");
 	must_be_quiet(p);
 	bob = come(p, "bob");
-	must_be_quiet(p);
+	turn(p);
+	must_hear(p, "bob", true);
 	said(p, '+', "bob");
 	must_be_quiet(p);
 	said(p, '-', "bob");
@@ -224,6 +225,24 @@ other_processes_are_heard(void **state)
 	must_be_quiet(p);
 	said(p, '+', "bob");
 	must_be_quiet(p);
+	said(p, '-', "bob");
+	assert_true(until_missed(p, "bob") > 4900000);
+}
+
+/* Who came to another process before it heard that we ask: the first that we hear is that he
+ * went. */
+static void
+who_went_unseen_is_seen_to_come(void **state)
+{
+	struct porch *p = *state;
+
+	for (int i = 0; i < 3; i++) {
+		said(p, '-', "bob");
+		must_be_quiet(p);
+		said(p, '+', "bob");
+		turn(p);
+		must_hear(p, "bob", true);
+	}
 	said(p, '-', "bob");
 	assert_true(until_missed(p, "bob") > 4900000);
 }
@@ -288,6 +307,7 @@ main(void)
 		T(who_is_back_in_time_was_never_away),
 		T(nobody_looks_any_more),
 		T(other_processes_are_heard),
+		T(who_went_unseen_is_seen_to_come),
 		T(others_ask),
 		T(nonsense_is_ignored),
 	};
