@@ -9,6 +9,7 @@
 #include "api/wire.h"
 #include "base/clock.h"
 #include "base/jscan.h"
+#include "domain/channel_origin.h"
 #include "domain/channel_type.h"
 #include "domain/unread.h"
 #include "domain/user.h"
@@ -302,7 +303,7 @@ chat_load(struct req *r, const struct channel *c, const struct chat_limits *l, i
 
 	*s = (struct chat_state){.channel = *c};
 	p->viewer = viewer;
-	if (!load_type(r, s, e) || !channel_complete(r->db, r->arena, &s->channel, 1, e) ||
+	if (!load_type(r, s, e) || !chat_complete(r, &s->channel, 1, e) ||
 		!channel_last_message_at(r->db, c, &s->last_message_at, e) ||
 		!load_members(r, l, viewer, s, e))
 		return false;
@@ -340,6 +341,14 @@ chat_write_type(struct req *r, const struct channel_type *t, bool is_config)
 	jw_end_arr(&r->w);
 	req_ktime(r, "created_at", t->created_at);
 	req_ktime(r, "updated_at", t->updated_at);
+}
+
+bool
+chat_complete(struct req *r, struct channel *channels, size_t n, struct err *e)
+{
+	if (r->origins != NULL)
+		return channel_origins_give(r->origins, r->db, channels, n, e);
+	return channel_complete(r->db, r->arena, channels, n, e);
 }
 
 void

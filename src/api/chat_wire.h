@@ -85,6 +85,8 @@ bool chat_type(struct req *r, struct str name, const struct channel_type **out,
 	struct err *e) MUST_USE;
 /* Reads all of them anew, to ${memory}.  Fails: STORE. */
 bool chat_types(struct req *r, struct arena *memory, struct err *e) MUST_USE;
+/* channel_complete(), from what is kept (r->origins) where something is. */
+bool chat_complete(struct req *r, struct channel *channels, size_t n, struct err *e) MUST_USE;
 /* For who writes many channels: what each type's channels say of it is written once. */
 void chat_keep_configs(struct req *r, struct arena *memory);
 

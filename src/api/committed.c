@@ -45,6 +45,7 @@ committed_read(struct req *r, const struct event *ev, struct committed *out, str
 		out->skips_webhook = row_int(&rows, 8) != 0;
 		out->skips_push = row_int(&rows, 9) != 0;
 		out->includes_sender = row_int(&rows, 10) != 0;
+		out->follows_form = row_int(&rows, 11) != 0;
 	}
 	if (!rows_end(&rows, e))
 		return false;
@@ -85,7 +86,7 @@ load_channels(struct req *r, struct committed_slice *s, struct err *e)
 	for (size_t i = 0; i < s->n; i++)
 		nos[i] = s->messages[i].channel;
 	if (!channel_by_nos(r->db, r->arena, nos, s->n, &s->channels, &nchannels, e) ||
-		!channel_complete(r->db, r->arena, s->channels, nchannels, e))
+		!chat_complete(r, s->channels, nchannels, e))
 		return false;
 	s->states = arena_zalloc(r->arena, (nchannels + 1) * sizeof(*s->states));
 	for (size_t i = 0; i < s->n && kept < nchannels; i++) {

@@ -19,6 +19,7 @@ struct committed {
 	/* Of its campaign. */
 	int64_t form, sender;
 	bool shows_channels, to_channels, skips_webhook, skips_push, includes_sender;
+	bool follows_form; /* each receiver's channel has the number that the form gives him */
 	int64_t n;
 	int64_t *recipients; /* uids; numbers of channels of a campaign to channels */
 	int64_t *keys;       /* of each one's message; 0: he got none */

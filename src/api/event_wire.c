@@ -86,7 +86,7 @@ load_state(struct req *r, const struct channel *c, bool is_message, struct chat_
 	if (s->type == NULL)
 		return fail(e, ERR_BUG, "channel %.*s is of no type", STR_ARG(c->cid));
 	s->last_message_at = NO_TIME;
-	return channel_complete(r->db, r->arena, &s->channel, 1, e) &&
+	return chat_complete(r, &s->channel, 1, e) &&
 	       (is_message || channel_last_message_at(r->db, c, &s->last_message_at, e)) &&
 	       channel_members(r->db, r->arena, &s->channel, 0, &s->members, &s->nmembers,
 		       &s->member_count, e) &&

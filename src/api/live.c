@@ -14,8 +14,8 @@
 #include "domain/user.h"
 #include "engine/dispatch.h"
 
-/* How old what is known of channel types may be. */
-#define TYPES_US 1000000
+/* How old what is known of channel types and of campaigns' templates may be. */
+#define KEPT_US 1000000
 
 /* ---- posting --------------------------------------------------------------------------- */
 
@@ -311,25 +311,27 @@ tell_next(struct telling *t, const struct event *events, size_t n, size_t *ntold
 
 /* Whoever changes a type may wait for a second; who makes one, for nothing. */
 static bool
-use_types(struct telling *t, struct err *e)
+use_kept(struct telling *t, struct err *e)
 {
 	struct live *l = t->live;
 	struct req *r = &t->req;
 
-	if (l->types_at == 0 || clock_mono_us() - l->types_at > TYPES_US) {
-		l->types_at = 0;
-		arena_reset(&l->types_memory);
-		if (!chat_types(r, &l->types_memory, e))
+	if (l->kept_since == 0 || clock_mono_us() - l->kept_since > KEPT_US) {
+		l->kept_since = 0;
+		arena_reset(&l->kept);
+		channel_origins_init(&l->origins, &l->kept);
+		if (!chat_types(r, &l->kept, e))
 			return false;
-		chat_keep_configs(r, &l->types_memory);
+		chat_keep_configs(r, &l->kept);
 		l->types = r->types;
 		l->ntypes = r->ntypes;
 		l->configs = r->configs;
-		l->types_at = clock_mono_us();
+		l->kept_since = clock_mono_us();
 	}
 	r->types = l->types;
 	r->ntypes = l->ntypes;
 	r->configs = l->configs;
+	r->origins = &l->origins;
 	return true;
 }
 
@@ -361,14 +363,17 @@ tell(void *arg, struct db *db, struct arena *a, const struct event *events, size
 {
 	struct live *l = arg;
 	struct telling t = {.live = l, .req = {.ctx = l->ctx, .arena = a, .db = db}};
-	int64_t types_at = l->types_at;
-	bool ok = use_types(&t, e) && tell_all(&t, events, n, e);
+	int64_t kept_since = l->kept_since;
+	bool ok = use_kept(&t, e) && tell_all(&t, events, n, e);
 
 	/* It may be of a type that was made since. */
-	if (!ok && e->code == ERR_BUG && types_at != 0 && l->types_at == types_at) {
-		l->types_at = 0;
-		ok = use_types(&t, e) && tell_all(&t, events, n, e);
+	if (!ok && e->code == ERR_BUG && kept_since != 0 && l->kept_since == kept_since) {
+		l->kept_since = 0;
+		ok = use_kept(&t, e) && tell_all(&t, events, n, e);
 	}
+	/* Something may have been read by half. */
+	if (!ok)
+		l->kept_since = 0;
 	live_flush(l);
 	return ok;
 }
@@ -401,7 +406,7 @@ live_new(const struct ctx *ctx, struct hub *hub)
 		panic("out of memory");
 	l->ctx = ctx;
 	l->hub = hub;
-	arena_init(&l->types_memory, 64 * 1024, SIZE_MAX);
+	arena_init(&l->kept, 64 * 1024, SIZE_MAX);
 	return l;
 }
 
@@ -410,7 +415,7 @@ live_free(struct live *l)
 {
 	if (l == NULL)
 		return;
-	arena_fini(&l->types_memory);
+	arena_fini(&l->kept);
 	free(l->heard);
 	free(l);
 }

@@ -24,21 +24,6 @@ mark_online(struct telling *t, const struct committed *c, bool *heard)
 	}
 }
 
-/* Whether all receivers have their channel on the number that the form gives them. */
-static bool
-follow_form(struct telling *t, const struct committed *c, bool *out, struct err *e)
-{
-	struct form form;
-
-	*out = false;
-	if (c->form == 0)
-		return true;
-	if (!form_get(t->req.db, t->req.arena, c->form, &form, e))
-		return false;
-	*out = form.kind == FORM_AFFIX && !form.shadowed;
-	return true;
-}
-
 /* Marks the messages in channels that somebody watches, whoever that is. */
 static bool
 mark_watched(struct telling *t, const struct committed *c, bool *heard, struct err *e)
@@ -46,18 +31,15 @@ mark_watched(struct telling *t, const struct committed *c, bool *heard, struct e
 	int64_t first = c->event->object;
 	struct hub_counters counters;
 	struct rows r;
-	bool follow;
 
 	hub_counters(t->live->hub, &counters);
 	if (counters.watches == 0)
 		return true;
-	if (!follow_form(t, c, &follow, e))
-		return false;
-	for (int64_t i = 0; i < c->n && follow; i++)
+	for (int64_t i = 0; i < c->n && c->follows_form; i++)
 		if (c->keys[i] != 0 && hub_watcher_count(t->live->hub,
 					       CHANNEL_NO(c->recipients[i], c->form)) > 0)
 			heard[i] = true;
-	if (follow)
+	if (c->follows_form)
 		return true;
 	if (!db_query(t->req.db, SQL_EVENT_BATCH_CHANNELS,
 		    ARGS(V_INT(first), V_INT(first + c->n)), NO_BULK, &r, e))

@@ -6,6 +6,7 @@
 
 #include "api/req.h"
 #include "base/macros.h"
+#include "domain/channel_origin.h"
 #include "net/hub.h"
 
 struct committed;
@@ -33,12 +34,14 @@ struct live {
 	int64_t pos;
 	/* Of the event behind that, messages before this one were told; 0: none was. */
 	int64_t next_key;
-	/* Types as they were a moment ago, with their texts. */
-	struct arena types_memory;
+	/* As they were a moment ago: types with their texts, and what channels have from the
+	 * campaigns that made them. */
+	struct arena kept;
 	struct channel_type *types;
 	size_t ntypes;
 	struct str *configs;
-	int64_t types_at; /* clock_mono_us; 0: never read */
+	struct channel_origins origins;
+	int64_t kept_since; /* clock_mono_us; 0: nothing is */
 	/* Found and not told yet; owned. */
 	struct heard *heard;
 	size_t nheard, heard_cap;

@@ -16,6 +16,7 @@
 
 struct app;
 struct before_send;
+struct channel_origins;
 struct channel_type;
 struct config;
 struct db;
@@ -80,7 +81,8 @@ struct req {
 	size_t ntypes;
 	struct str
 		*configs; /* of each type, as chat_write_channel() writes it; NULL: not kept */
-	struct jw w;      /* the answer's root object is open */
+	struct channel_origins *origins; /* NULL: not kept */
+	struct jw w;                     /* the answer's root object is open */
 	bool tells_failure; /* on failure, what is in w becomes part of the error body */
 	struct buf out;
 	int status; /* 0: the default of the method */

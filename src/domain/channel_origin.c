@@ -253,6 +253,24 @@ load(struct channel_origins *s, struct db *db, const int64_t *nos, size_t n, str
 	return rows_end(&r, ok ? e : &(struct err){0}) && ok;
 }
 
+/* Nothing is allocated where all were seen: origins may be kept for many calls. */
+static bool
+load_new(struct channel_origins *s, struct db *db, const struct channel *channels, size_t n,
+	struct err *e)
+{
+	int64_t *nos = NULL;
+	size_t nnew = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (channels[i].origin == 0 || seen(s, channels[i].origin) != NULL)
+			continue;
+		if (nos == NULL)
+			nos = arena_array(s->arena, n, sizeof(*nos));
+		nos[nnew++] = channels[i].origin;
+	}
+	return nnew == 0 || load(s, db, nos, form_sort_uids(nos, nnew), e);
+}
+
 void
 channel_origins_init(struct channel_origins *s, struct arena *a)
 {
@@ -263,14 +281,7 @@ bool
 channel_origins_give(struct channel_origins *s, struct db *db, struct channel *channels,
 	size_t n, struct err *e)
 {
-	int64_t *nos = arena_array(s->arena, n + 1, sizeof(*nos));
-	size_t nnew = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (channels[i].origin != 0 && seen(s, channels[i].origin) == NULL)
-			nos[nnew++] = channels[i].origin;
-	nnew = form_sort_uids(nos, nnew);
-	if (nnew > 0 && !load(s, db, nos, nnew, e))
+	if (!load_new(s, db, channels, n, e))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct channel *c = &channels[i];

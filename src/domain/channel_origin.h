@@ -48,7 +48,8 @@ struct channel_origins {
 };
 
 void channel_origins_init(struct channel_origins *, struct arena *);
-/* Completes channels, reading what was not seen yet.  Fails: STORE, TOO_LARGE. */
+/* Completes channels, reading what was not seen yet.  After a failure nothing in it is to be
+ * used.  Fails: STORE, TOO_LARGE. */
 bool channel_origins_give(struct channel_origins *, struct db *, struct channel *channels,
 	size_t n, struct err *e) MUST_USE;
 

@@ -14,10 +14,14 @@
 #include "base/log.h"
 #include "store/pg.h"
 
-#define FETCH_ROWS  10000
-#define FETCH_TEXT  "10000"
-#define WRITE_TRIES 6
-#define RETRY_MS    4 /* doubled with each try */
+#define FETCH_ROWS 10000
+#define FETCH_TEXT "10000"
+/* A large statement is asked for so many rows first: mostly these are all, and a cursor would
+ * cost three round trips more, and a plan. */
+#define FEW_ROWS     4000
+#define NAME_MAX_LEN 80
+#define WRITE_TRIES  6
+#define RETRY_MS     4 /* doubled with each try */
 
 /* The rows of one query. */
 struct pg_rows {
@@ -68,72 +72,100 @@ is_good(const PGresult *res)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-/* Prepares under the statement's name and learns the types of its parameters. */
+/* Prepares under a name and learns the types of the parameters. */
 static bool
-prepare(struct pg_db *d, enum sql_id id, struct err *e)
+prepare_as(
+	struct pg_db *d, const char *name, const char *sql, struct pg_stmt *out, struct err *e)
 {
-	const struct sql_text *text = &sql_table[id];
-	struct pg_stmt *s = &d->s->stmts[id];
-	PGresult *res;
+	PGresult *res = PQprepare(d->s->conn, name, sql, 0, NULL);
 
-	if (s->types != NULL)
-		return true;
-	if (text->pg == NULL)
-		panic("store: statement %s is not for PostgreSQL", text->name);
-	res = PQprepare(d->s->conn, text->name, text->pg, 0, NULL);
 	if (!is_good(res))
-		return pg_fail(d, res, text->name, e);
+		return pg_fail(d, res, name, e);
 	PQclear(res);
-	res = PQdescribePrepared(d->s->conn, text->name);
+	res = PQdescribePrepared(d->s->conn, name);
 	if (!is_good(res)) {
 		/* Its name is taken now. */
 		d->s->broken = true;
-		return pg_fail(d, res, text->name, e);
+		return pg_fail(d, res, name, e);
 	}
-	s->n = PQnparams(res);
-	s->types = calloc((size_t)s->n + 1, sizeof(*s->types));
-	if (s->types == NULL)
+	out->n = PQnparams(res);
+	out->types = calloc((size_t)out->n + 1, sizeof(*out->types));
+	if (out->types == NULL)
 		panic("out of memory");
-	for (int i = 0; i < s->n; i++)
-		s->types[i] = PQparamtype(res, i);
+	for (int i = 0; i < out->n; i++)
+		out->types[i] = PQparamtype(res, i);
 	PQclear(res);
 	return true;
 }
 
-static void
-make_params(struct pg_db *d, enum sql_id id, struct args args, const struct bulk *bulk,
-	struct pg_params *out)
+/* Borrowed from the table, or from ${few}. */
+static const char *
+name_of(enum sql_id id, enum pg_bite bite, char few[NAME_MAX_LEN])
 {
-	size_t ncols = bulk == NULL ? 0 : bulk->ncols;
-
-	if ((int)(args.n + ncols) != d->s->stmts[id].n || (int)args.n != sql_table[id].params)
-		panic("store: statement %s wants %d parameters and %d in all, not %zu and %zu",
-			sql_table[id].name, sql_table[id].params, d->s->stmts[id].n, args.n,
-			args.n + ncols);
-	pg_params_make(out, d, d->s->stmts[id].types, args, bulk);
+	if (bite == PG_WHOLE)
+		return sql_table[id].name;
+	snprintf(few, NAME_MAX_LEN, "few_%s", sql_table[id].name);
+	return few;
 }
 
 static bool
-run_once(struct pg_db *d, enum sql_id id, struct args args, const struct bulk *bulk,
-	PGresult **out, struct err *e)
+prepare(struct pg_db *d, enum sql_id id, enum pg_bite bite, struct err *e)
 {
+	const struct sql_text *text = &sql_table[id];
+	struct pg_stmt *s = &d->s->stmts[id][bite];
+	char name[NAME_MAX_LEN];
+	struct buf few;
+	bool ok;
+
+	if (text->pg == NULL)
+		panic("store: statement %s is not for PostgreSQL", text->name);
+	if (s->types != NULL)
+		return true;
+	if (bite == PG_WHOLE)
+		return prepare_as(d, text->name, text->pg, s, e);
+	buf_init(&few, NULL, 1024);
+	buf_printf(&few, "SELECT * FROM (%s) AS few LIMIT %d + 1", text->pg, FEW_ROWS);
+	buf_char(&few, '\0');
+	ok = prepare_as(d, name_of(id, bite, name), few.p, s, e);
+	buf_free(&few);
+	return ok;
+}
+
+static void
+make_params(struct pg_db *d, enum sql_id id, struct args args, const struct bulk *bulk,
+	const struct pg_stmt *s, struct pg_params *out)
+{
+	size_t ncols = bulk == NULL ? 0 : bulk->ncols;
+
+	if ((int)(args.n + ncols) != s->n || (int)args.n != sql_table[id].params)
+		panic("store: statement %s wants %d parameters and %d in all, not %zu and %zu",
+			sql_table[id].name, sql_table[id].params, s->n, args.n, args.n + ncols);
+	pg_params_make(out, d, s->types, args, bulk);
+}
+
+static bool
+run_once(struct pg_db *d, enum sql_id id, enum pg_bite bite, struct args args,
+	const struct bulk *bulk, PGresult **out, struct err *e)
+{
+	char name[NAME_MAX_LEN];
 	struct pg_params p;
 
-	if (!usable(d, e) || !prepare(d, id, e))
+	if (!usable(d, e) || !prepare(d, id, bite, e))
 		return false;
-	make_params(d, id, args, bulk, &p);
-	*out = pg_result(d, PQsendQueryPrepared(d->s->conn, sql_table[id].name, p.n, p.values,
-				    p.lengths, p.formats, 1));
+	make_params(d, id, args, bulk, &d->s->stmts[id][bite], &p);
+	*out = pg_result(d, PQsendQueryPrepared(d->s->conn, name_of(id, bite, name), p.n,
+				    p.values, p.lengths, p.formats, 1));
 	pg_params_free(&p);
 	return is_good(*out) || pg_fail(d, *out, sql_table[id].name, e);
 }
 
 static bool
-run_statement(struct pg_db *d, enum sql_id id, struct args args, const struct bulk *bulk,
-	PGresult **out, struct err *e)
+run_statement(struct pg_db *d, enum sql_id id, enum pg_bite bite, struct args args,
+	const struct bulk *bulk, PGresult **out, struct err *e)
 {
-	return leave(d, run_once(d, id, args, bulk, out, e) ||
-				(may_ask_again(d) && run_once(d, id, args, bulk, out, e)));
+	return leave(
+		d, run_once(d, id, bite, args, bulk, out, e) ||
+			   (may_ask_again(d) && run_once(d, id, bite, args, bulk, out, e)));
 }
 
 static bool
@@ -142,7 +174,7 @@ pg_exec(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk
 {
 	PGresult *res;
 
-	if (!run_statement(pg_of(db), id, args, bulk, &res, e))
+	if (!run_statement(pg_of(db), id, PG_WHOLE, args, bulk, &res, e))
 		return false;
 	if (changed != NULL)
 		*changed = strtoll(PQcmdTuples(res), NULL, 10);
@@ -235,12 +267,23 @@ query_large_once(struct db *db, enum sql_id id, struct args args, const struct b
 	struct pg_params p;
 	bool ok;
 
-	if (!usable(d, e) || !prepare(d, id, e))
+	if (!usable(d, e) || !prepare(d, id, PG_WHOLE, e))
 		return false;
-	make_params(d, id, args, bulk, &p);
+	make_params(d, id, args, bulk, &d->s->stmts[id][PG_WHOLE], &p);
 	ok = open_cursor(db, str_of(sql_table[id].pg), &p, out, e);
 	pg_params_free(&p);
 	return ok;
+}
+
+static bool
+query_large(struct db *db, enum sql_id id, struct args args, const struct bulk *bulk,
+	struct rows *out, struct err *e)
+{
+	struct pg_db *d = pg_of(db);
+
+	return leave(
+		d, query_large_once(db, id, args, bulk, out, e) ||
+			   (may_ask_again(d) && query_large_once(db, id, args, bulk, out, e)));
 }
 
 static bool
@@ -248,14 +291,18 @@ pg_query(struct db *db, enum sql_id id, struct args args, const struct bulk *bul
 	struct rows *out, struct err *e)
 {
 	struct pg_db *d = pg_of(db);
+	bool is_large = sql_table[id].large;
 	PGresult *res;
 
-	if (sql_table[id].large)
-		return leave(d, query_large_once(db, id, args, bulk, out, e) ||
-					(may_ask_again(d) &&
-						query_large_once(db, id, args, bulk, out, e)));
-	if (!run_statement(d, id, args, bulk, &res, e))
+	/* In a snapshot there is work for many rows, and no snapshot to be begun. */
+	if (is_large && d->tx != PG_TX_NONE)
+		return query_large(db, id, args, bulk, out, e);
+	if (!run_statement(d, id, is_large ? PG_FEW : PG_WHOLE, args, bulk, &res, e))
 		return false;
+	if (is_large && PQntuples(res) > FEW_ROWS) {
+		PQclear(res);
+		return query_large(db, id, args, bulk, out, e);
+	}
 	rows_new(db, res, out);
 	return true;
 }

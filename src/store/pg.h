@@ -35,12 +35,15 @@ struct pg_stmt {
 	int n;
 };
 
+/* How much a statement gives. */
+enum pg_bite { PG_WHOLE, PG_FEW, PG_BITES };
+
 /* A connection and what was prepared on it. */
 struct pg_session {
 	PGconn *conn;
 	struct pg_session *next; /* while it is idle */
 	bool broken;             /* not to be used again, though it is not lost */
-	struct pg_stmt stmts[SQL_COUNT];
+	struct pg_stmt stmts[SQL_COUNT][PG_BITES];
 };
 
 /* A thread's view of the store.  It has a session during a statement or a transaction only. */

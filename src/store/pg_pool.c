@@ -65,7 +65,8 @@ static void
 session_free(struct pg_session *s)
 {
 	for (int i = 0; i < SQL_COUNT; i++)
-		free(s->stmts[i].types);
+		for (int bite = 0; bite < PG_BITES; bite++)
+			free(s->stmts[i][bite].types);
 	PQfinish(s->conn);
 	free(s);
 }

@@ -39,7 +39,8 @@ DELETE FROM events WHERE pos >= $1 AND pos < $2 AND (pos <= $3 OR at < $4)
 -- name: event_batch
 SELECT b.n, b.uids, b.outcomes, b.done_at, c.form, c.sender, c.show_channels,
 	(SELECT COUNT(*) FROM campaign_reach x WHERE x.campaign = b.campaign),
-	c.skip_webhook, c.skip_push, CASE WHEN c.sender_mode = 'include' THEN 1 ELSE 0 END
+	c.skip_webhook, c.skip_push, CASE WHEN c.sender_mode = 'include' THEN 1 ELSE 0 END,
+	(SELECT COUNT(*) FROM forms f WHERE f.form = c.form AND f.kind = 0 AND f.shadowed = 0)
 FROM batches b @probe(campaigns c ON c.no = b.campaign)
 WHERE b.first_key = $1
 

@@ -464,6 +464,25 @@ walk(struct db *db, int64_t until)
 	must(rows_end(&r, &e), &e);
 }
 
+/* Those up to the ${n}th are ${n}, around the sizes where results begin to come in pieces. */
+static void
+count_up_to(struct db *db, int64_t n)
+{
+	char last[8];
+	struct rows r;
+	struct err e;
+	int64_t seen = 0;
+
+	snprintf(last, sizeof(last), "u%05d", (int)n);
+	must(db_query(db, SQL_SEGMENT_WALK_UP, ARGS(V_TEXT(STR("")), V_TEXT(str_of(last))),
+		     NO_BULK, &r, &e),
+		&e);
+	while (rows_next(&r))
+		assert_int_equal(row_int(&r, 0), ++seen);
+	must(rows_end(&r, &e), &e);
+	assert_int_equal(seen, n);
+}
+
 static bool
 walk_in_snapshot(struct db *db, void *arg UNUSED, struct err *e)
 {
@@ -483,10 +502,13 @@ walk_in_snapshot(struct db *db, void *arg UNUSED, struct err *e)
 static void
 large_results_come_in_pieces(void **state)
 {
+	static const int64_t sizes[] = {1, 3999, 4000, 4001, 4002, 9999, 10000, 10001, 20000};
 	struct fixture *f = *state;
 	struct err e;
 
 	must(db_write(f->db, put_many, NULL, &e), &e);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		count_up_to(f->db, sizes[i]);
 	walk(f->db, MANY);
 	walk(f->db, 3);
 	must(db_read(f->db, walk_in_snapshot, NULL, &e), &e);
