@@ -546,6 +546,52 @@ campaigns_to_channels(void **state)
 	hears_nothing(hall->hub, &cid);
 }
 
+/* What the campaign gave its channel is read once for many turns: not so when that failed. */
+static void
+nothing_is_kept_that_was_read_by_half(void **state)
+{
+	struct hall *hall = *state;
+	struct house *h = hall->h;
+	struct fixture *f = h->f;
+	struct hub *hub = open_hub();
+	struct live *live = live_new(&hall->ctx, hub);
+	struct dispatch_sink sink;
+	struct event *events;
+	struct ear bob;
+	struct channel c;
+	json_t *event;
+	size_t n;
+	struct err e;
+	int64_t last;
+
+	live_sink(live, &sink);
+	campaign(h, "c1",
+		ALL "," FROM_ANN "," HI "," CREATE "," CHANNEL(
+			",\"id\":\"{{receiver.id}}-{{sender.id}}\",\"members\":[\"cid\"]"));
+	c = channel(h, "bob-ann");
+	bob = connect_ear(hub, &f->arena, uid_of(h, "bob"));
+	must(event_last(f->db, &last, &e), &e);
+	for (int i = 0; i < 3; i++) {
+		send_to(hall, &c, "ann", "x");
+		must(event_after(f->db, &f->arena, last, 1, &events, &n, &e), &e);
+		last = events[0].pos;
+		if (i == 0) {
+			/* Where the members of the template are looked up. */
+			sql_script(f, "ALTER TABLE user_ids RENAME TO elsewhere");
+			assert_false(sink.tell(sink.arg, f->db, &f->arena, events, n, &e));
+			assert_int_equal(e.code, ERR_STORE);
+			sql_script(f, "ALTER TABLE elsewhere RENAME TO user_ids");
+		}
+		must(sink.tell(sink.arg, f->db, &f->arena, events, n, &e), &e);
+		event = hears(&bob, "notification.message_new");
+		assert_int_equal(number(event, "channel_member_count"), 3);
+	}
+	hears_nothing(hub, &bob);
+	hub_stop(hub, 100);
+	live_free(live);
+	hub_free(hub);
+}
+
 int
 main(void)
 {
@@ -560,6 +606,7 @@ main(void)
 		TEST(campaigns_reach_who_is_there),
 		TEST(hidden_channels_stay_silent_unless_shown),
 		TEST(campaigns_to_channels),
+		TEST(nothing_is_kept_that_was_read_by_half),
 	};
 
 	return cmocka_run_group_tests_name("live", tests, NULL, NULL);
