@@ -247,9 +247,13 @@ describe('a route', () => {
 		const { id } = await say('kept');
 		assertOk(await api.post(await pathOf('resume'), {}), 201);
 		await sink.wait(1, (d) => d.body.includes(id));
-		await until('it is counted', async () => (await route()).missed === 1);
-		const { ident, sent, failed, dead } = await route();
-		assert.deepEqual([sent, failed, dead, sink.deliveries.length], [1, 0, 0, 1]);
+		/* What is missed is known before what is sent was answered. */
+		await until('both are counted', async () => {
+			const { missed, sent } = await route();
+			return missed === 1 && sent === 1;
+		});
+		const { ident, failed, dead } = await route();
+		assert.deepEqual([failed, dead, sink.deliveries.length], [0, 0, 1]);
 		await until('/metrics says so', async () => new RegExp(`missed_total{[^}]*${ident}[^}]*} 1\\b`)
 			.test(await (await fetch(`${server.url}/metrics`)).text()));
 	});
