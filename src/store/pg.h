@@ -41,8 +41,9 @@ enum pg_bite { PG_WHOLE, PG_FEW, PG_BITES };
 /* A connection and what was prepared on it. */
 struct pg_session {
 	PGconn *conn;
-	struct pg_session *next; /* while it is idle */
-	bool broken;             /* not to be used again, though it is not lost */
+	struct pg_session *next;   /* while it is idle */
+	const struct pg_db *whose; /* who had it last; to be compared only */
+	bool broken;               /* not to be used again, though it is not lost */
 	struct pg_stmt stmts[SQL_COUNT][PG_BITES];
 };
 

@@ -243,6 +243,23 @@ connect_checked(struct pg_pool *p, struct pg_db *d, struct err *e)
 	return false;
 }
 
+/* Under the lock.  The one that ${d} had last, where its statements are prepared, and of the
+ * others the last one given back; NULL: none is idle. */
+static struct pg_session *
+take_idle(struct pg_pool *p, const struct pg_db *d)
+{
+	struct pg_session **at = &p->idle, *s;
+
+	while (*at != NULL && (*at)->whose != d)
+		at = &(*at)->next;
+	if (*at == NULL)
+		at = &p->idle;
+	s = *at;
+	if (s != NULL)
+		*at = s->next;
+	return s;
+}
+
 /* ---- exported -------------------------------------------------------------------------- */
 
 bool
@@ -255,12 +272,10 @@ pg_take(struct pg_db *d, struct err *e)
 	if (d->s != NULL)
 		return true;
 	pthread_mutex_lock(&p->lock);
-	d->s = p->idle;
-	if (d->s != NULL) {
-		p->idle = d->s->next;
-	} else if (p->max == 0 || p->count < p->max) {
+	d->s = take_idle(p, d);
+	if (d->s == NULL && (p->max == 0 || p->count < p->max)) {
 		p->count++;
-	} else {
+	} else if (d->s == NULL) {
 		served = wait_in_queue(p, &w);
 		d->s = w.session;
 	}
@@ -341,6 +356,7 @@ pg_give(struct pg_db *d)
 		return;
 	}
 	d->s = NULL;
+	s->whose = d;
 	pthread_mutex_lock(&p->lock);
 	w = next_waiter(p);
 	if (w != NULL) {

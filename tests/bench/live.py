@@ -2,9 +2,9 @@
 """live – what it costs to be heard: from a commit to the socket, and to the campaign.
 
 * latency: while a campaign runs at full speed, messages are sent through the API into channels
-  that clients watch.  Timed is until a client (build/crowd) has the frame: from the commit, which PostgreSQL
-  remembers (before it waits for the disk); with SQLite from created_at, which the transaction
-  began with.
+  that clients watch.  Timed is until a client (build/crowd) has the frame.  The commit lies between two moments:
+  with PostgreSQL it remembers one, before it waits for the disk; with SQLite there is created_at, which the
+  transaction began with; the other, of API messages, is when their answer was read.
 * speed: the same campaign to the same users with no socket, with sockets of users that it does not reach
   (idle), and with sockets of users that it does (each is told of his new channel and of his message), taking turns.
   CPU seconds of the server's process beside it: other work on the machine disturbs them less.
@@ -13,7 +13,7 @@
 
 STORE=postgresql runs on a throw-away PostgreSQL instead of SQLite.
 
-Usage: live.py [--users 200k] [--sockets 10000] [--rounds 5] [--parts latency,speed,fan-out] [--dir DIR] [--fanfare build/fanfare]
+Usage: live.py [--users 200k] [--sockets 10000] [--rounds 5] [--parts latency,speed,fan-out] [--no-flush] [--dir DIR] [--fanfare build/fanfare]
 """
 import argparse
 import calendar
@@ -50,7 +50,7 @@ class House:
     def __init__(self, args, folder, users):
         self.args = args
         if os.environ.get("STORE") == "postgresql":
-            PgStore.server = pg.Postgres(own=True, conf="track_commit_timestamp = on")
+            PgStore.server = pg.Postgres(own=True, conf="track_commit_timestamp = on" + ("\nfsync = off" if args.no_flush else ""))
             self.store = PgStore(folder)
         else:
             self.store = SqliteStore(folder)
@@ -132,7 +132,7 @@ class Guests:
 
 
 def latency(house, watchers):
-    """How many API messages; p99 in milliseconds, of their events and of those of the campaign's own messages."""
+    """How many API messages; p99 in milliseconds, of their events, the same since their answers, and of the events of the campaign's own messages."""
     idents = house.idents[::len(house.idents) // watchers][:watchers]
     for ident in idents:
         house.server.call("POST", f"/channels/messaging/talk-{ident}/query", {"data": {"members": [ident, "news"], "created_by_id": "news"}})
@@ -141,18 +141,20 @@ def latency(house, watchers):
         house.server.call("POST", f"/channels/messaging/talk-{ident}/query?connection_id={connection}&user_id={ident}", {"watch": True, "state": True})
     client = Client(house.server.url)
     house.start("latency")
-    sent = []
+    sent, answered = [], {}
     while house.look("latency")["status"] != "completed" or len(sent) < 500:
         for _ in range(5):
             answer = client.call("POST", f"/channels/messaging/talk-{idents[len(sent) % len(idents)]}/message", {"message": {"text": "x", "user_id": "news"}})
             sent.append(micros(answer["message"]["created_at"]))
+            answered[sent[-1]] = time.time_ns() // 1000
     heard = guests.hear_each(len(sent) + 2 * len(idents))  # of the campaign's: his new channel and the message
     guests.close()
-    since, ours = house.committed_at(), set(sent)
-    if sum(made in ours for made, _ in heard) != len(sent):
+    since = house.committed_at()
+    api = [(made, came) for made, came in heard if made in answered]
+    own = [came - since.get(made, made) for made, came in heard if made not in answered]
+    if len(api) != len(sent):
         sys.exit("live: not all API messages were heard")
-    late = [[came - since.get(made, made) for made, came in heard if (made in ours) is is_api] for is_api in (True, False)]
-    return len(sent), *map(p99, late)
+    return len(sent), *map(p99, ([came - since.get(made, made) for made, came in api], [came - answered[made] for made, came in api], own))
 
 
 def cpu_seconds(house):
@@ -209,10 +211,10 @@ def fan_out(house, sockets):
 
 
 def show_latency(house, users):
-    sent, api, own = latency(house, 200)
-    since = "the commit" if house.store.name == "postgresql" else "created_at"
-    print(f"{house.store.name}: from {since} to the frame, while {users:,} recipients are sent to, p99: {api:.1f} ms of {sent} API messages, "
-          f"{own:.1f} ms of the campaign's events to 200 receivers", flush=True)
+    sent, api, answered, own = latency(house, 200)
+    since = "the commit" if house.args.no_flush else "the commit, before its flush," if house.store.name == "postgresql" else "created_at"
+    print(f"{house.store.name}: from {since} to the frame, while {users:,} recipients are sent to, p99: {api:.1f} ms of {sent} API messages "
+          f"({answered:.1f} ms from their answers), {own:.1f} ms of the campaign's events to 200 receivers", flush=True)
 
 
 def show_speed(house, args):
@@ -235,6 +237,7 @@ def main():
     parser.add_argument("--sockets", type=int, default=10000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--parts", default="latency,speed,fan-out", help="which of them, in this order")
+    parser.add_argument("--no-flush", action="store_true", help="PostgreSQL does not wait for the disk: then a commit is when it says that it is")
     parser.add_argument("--dir", default=None, help="where the stores go (default: a temporary folder)")
     parser.add_argument("--fanfare", default=os.path.join(here, "../../build/fanfare"))
     args = parser.parse_args()

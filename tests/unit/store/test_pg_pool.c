@@ -66,6 +66,62 @@ open_db(struct store *s)
 
 /* ---- the pool -------------------------------------------------------------------------- */
 
+/* The server's process behind the connection that ${db} has for a statement. */
+static int64_t
+backend_of(struct db *db)
+{
+	struct rows r;
+	struct err e;
+	int64_t pid;
+
+	must(db_query_text(db, STR("SELECT pg_backend_pid()"), NO_ARGS, &r, &e), &e);
+	assert_true(rows_next(&r));
+	pid = row_int(&r, 0);
+	must(rows_end(&r, &e), &e);
+	return pid;
+}
+
+struct pair {
+	struct db *db;
+	int64_t pids[2];
+};
+
+static bool
+ask_both(struct db *db, void *arg, struct err *e UNUSED)
+{
+	struct pair *pair = arg;
+
+	pair->pids[0] = backend_of(db);
+	pair->pids[1] = backend_of(pair->db);
+	return true;
+}
+
+/* What was prepared for him is there. */
+static void
+each_gets_the_connection_he_had(void **state UNUSED)
+{
+	struct store *s = open_with(0);
+	struct db *ann = open_db(s), *bob = open_db(s), *cid = open_db(s);
+	struct pair pair = {.db = bob};
+	struct err e;
+
+	must(db_read(ann, ask_both, &pair, &e), &e);
+	assert_int_not_equal(pair.pids[0], pair.pids[1]);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(backend_of(bob), pair.pids[1]);
+		assert_int_equal(backend_of(ann), pair.pids[0]);
+		assert_int_equal(backend_of(ann), pair.pids[0]);
+	}
+	/* Who had none gets one of theirs before another is made. */
+	assert_int_equal(backend_of(cid), pair.pids[0]);
+	assert_int_equal(backend_of(bob), pair.pids[1]);
+	assert_int_equal(backends(), 2);
+	db_close(ann);
+	db_close(bob);
+	db_close(cid);
+	store_close(s);
+}
+
 static void
 idle_users_hold_no_connection(void **state UNUSED)
 {
@@ -284,6 +340,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(idle_users_hold_no_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			each_gets_the_connection_he_had, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			many_threads_share_few_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends, setup, teardown),
