@@ -140,11 +140,23 @@ def latency(house, watchers):
     for ident, connection in zip(idents, guests.ids):
         house.server.call("POST", f"/channels/messaging/talk-{ident}/query?connection_id={connection}&user_id={ident}", {"watch": True, "state": True})
     client = Client(house.server.url)
+
+    def send(ident):
+        return client.call("POST", f"/channels/messaging/talk-{ident}/message", {"message": {"text": "x", "user_id": "news"}})
+
+    # A server is not started for each campaign: the statements of both ways have been prepared.
+    house.server.call("POST", "/segments", {"id": "first", "type": "user"})
+    house.server.call("POST", "/segments/first/addtargets", {"target_ids": idents[:1]})
+    house.start("first", "first")
+    house.finish("first")
+    for _ in range(5):
+        send(idents[0])
+    guests.hear(2 + 5)
     house.start("latency")
     sent, answered = [], {}
     while house.look("latency")["status"] != "completed" or len(sent) < 500:
         for _ in range(5):
-            answer = client.call("POST", f"/channels/messaging/talk-{idents[len(sent) % len(idents)]}/message", {"message": {"text": "x", "user_id": "news"}})
+            answer = send(idents[len(sent) % len(idents)])
             sent.append(micros(answer["message"]["created_at"]))
             answered[sent[-1]] = time.time_ns() // 1000
     heard = guests.hear_each(len(sent) + 2 * len(idents))  # of the campaign's: his new channel and the message
