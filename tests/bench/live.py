@@ -13,7 +13,7 @@
 
 STORE=postgresql runs on a throw-away PostgreSQL instead of SQLite.
 
-Usage: live.py [--users 200k] [--sockets 10000] [--rounds 5] [--parts latency,speed,fan-out] [--no-flush] [--dir DIR] [--fanfare build/fanfare]
+Usage: live.py [--users 200k] [--sockets 10000] [--rounds 5] [--parts latency,speed,fan-out] [--dir DIR] [--fanfare build/fanfare]
 """
 import argparse
 import calendar
@@ -50,7 +50,7 @@ class House:
     def __init__(self, args, folder, users):
         self.args = args
         if os.environ.get("STORE") == "postgresql":
-            PgStore.server = pg.Postgres(own=True, conf="track_commit_timestamp = on" + ("\nfsync = off" if args.no_flush else ""))
+            PgStore.server = pg.Postgres(own=True, conf="track_commit_timestamp = on")
             self.store = PgStore(folder)
         else:
             self.store = SqliteStore(folder)
@@ -224,7 +224,7 @@ def fan_out(house, sockets):
 
 def show_latency(house, users):
     sent, api, answered, own = latency(house, 200)
-    since = "the commit" if house.args.no_flush else "the commit, before its flush," if house.store.name == "postgresql" else "created_at"
+    since = "the commit, before its flush," if house.store.name == "postgresql" else "created_at"
     print(f"{house.store.name}: from {since} to the frame, while {users:,} recipients are sent to, p99: {api:.1f} ms of {sent} API messages "
           f"({answered:.1f} ms from their answers), {own:.1f} ms of the campaign's events to 200 receivers", flush=True)
 
@@ -249,7 +249,6 @@ def main():
     parser.add_argument("--sockets", type=int, default=10000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--parts", default="latency,speed,fan-out", help="which of them, in this order")
-    parser.add_argument("--no-flush", action="store_true", help="PostgreSQL does not wait for the disk: then a commit is when it says that it is")
     parser.add_argument("--dir", default=None, help="where the stores go (default: a temporary folder)")
     parser.add_argument("--fanfare", default=os.path.join(here, "../../build/fanfare"))
     args = parser.parse_args()
