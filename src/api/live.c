@@ -309,7 +309,7 @@ tell_next(struct telling *t, const struct event *events, size_t n, size_t *ntold
 	return true;
 }
 
-/* Whoever changes a type may wait for a second; who makes one, for nothing. */
+/* Whoever changes a type or a template may wait for a second; who makes one, for nothing. */
 static bool
 use_kept(struct telling *t, struct err *e)
 {

@@ -3,8 +3,9 @@
  *
  * Statements are prepared once per connection and travel with binary parameters; columns of
  * @rows are arrays.  A result is fetched whole, so that statements may be run while its rows
- * are read; only statements marked large, and composed ones inside a snapshot, are fetched
- * in pieces through a cursor, which keeps memory bounded. */
+ * are read; only statements marked large, when their rows turn out to be many or inside a
+ * snapshot, and composed ones inside a snapshot, are fetched in pieces through a cursor, which
+ * keeps memory bounded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

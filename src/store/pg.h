@@ -35,7 +35,7 @@ struct pg_stmt {
 	int n;
 };
 
-/* How much a statement gives. */
+/* Whether a statement is prepared as it stands, or for its first rows alone. */
 enum pg_bite { PG_WHOLE, PG_FEW, PG_BITES };
 
 /* A connection and what was prepared on it. */
@@ -70,8 +70,9 @@ pg_of(struct db *db)
  * until pg_pool_free(), to which all sessions must have come back. */
 struct pg_pool *pg_pool_new(const char *url, const char *shown, int64_t max);
 void pg_pool_free(struct pg_pool *p); /* NULL is legal */
-/* Gives ${d} a session, if it has none: an idle one, a new one, or the next that comes back;
- * between failed attempts to connect it fails at once.  Fails: STORE. */
+/* Gives ${d} a session, if it has none: the one it had last, another idle one, a new one, or
+ * the next that comes back; between failed attempts to connect it fails at once.  Fails: STORE.
+ */
 bool pg_take(struct pg_db *d, struct err *e) MUST_USE;
 /* The same by a program that starts: waits as ${opts} say while no server answers, and ends at
  * once where waiting is of no use.  Fails: STORE. */

@@ -153,20 +153,19 @@ def latency(house, watchers):
         send(idents[0])
     guests.hear(2 + 5)
     house.start("latency")
-    sent, answered = [], {}
-    while house.look("latency")["status"] != "completed" or len(sent) < 500:
+    answered = {}  # when, by created_at
+    while house.look("latency")["status"] != "completed" or len(answered) < 500:
         for _ in range(5):
-            answer = send(idents[len(sent) % len(idents)])
-            sent.append(micros(answer["message"]["created_at"]))
-            answered[sent[-1]] = time.time_ns() // 1000
-    heard = guests.hear_each(len(sent) + 2 * len(idents))  # of the campaign's: his new channel and the message
+            answer = send(idents[len(answered) % len(idents)])
+            answered[micros(answer["message"]["created_at"])] = time.time_ns() // 1000
+    heard = guests.hear_each(len(answered) + 2 * len(idents))  # of the campaign's: his new channel and the message
     guests.close()
     since = house.committed_at()
     api = [(made, came) for made, came in heard if made in answered]
     own = [came - since.get(made, made) for made, came in heard if made not in answered]
-    if len(api) != len(sent):
+    if len(api) != len(answered):
         sys.exit("live: not all API messages were heard")
-    return len(sent), *map(p99, ([came - since.get(made, made) for made, came in api], [came - answered[made] for made, came in api], own))
+    return len(answered), *map(p99, ([came - since.get(made, made) for made, came in api], [came - answered[made] for made, came in api], own))
 
 
 def cpu_seconds(house):

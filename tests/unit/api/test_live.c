@@ -479,6 +479,25 @@ campaigns_reach_who_is_there(void **state)
 	hears_nothing(hall->hub, &ann);
 }
 
+/* A channel that was there has a number of its own, whatever the form of its id says. */
+static void
+campaigns_are_heard_in_channels_of_their_own_numbers(void **state)
+{
+	struct hall *hall = *state;
+	struct house *h = hall->h;
+	struct ear ann = ear_of(hall, "ann");
+	struct channel c;
+
+	settle(hall, &ann);
+	c = API_CHANNEL(h, "dan-ann", "ann", "dan");
+	done(hall);
+	hears(&ann, "notification.added_to_channel");
+	watch(hall->hub, &ann, c.no);
+	campaign(h, "c1", ALL "," FROM_ANN "," HI "," CREATE "," BY_AFFIX);
+	assert_string_equal(at(hears(&ann, "message.new"), "message.text"), "Hi Dan");
+	hears_nothing(hall->hub, &ann);
+}
+
 static void
 hidden_channels_stay_silent_unless_shown(void **state)
 {
@@ -604,6 +623,7 @@ main(void)
 		TEST(members_come_and_go),
 		TEST(channels_change_and_go),
 		TEST(campaigns_reach_who_is_there),
+		TEST(campaigns_are_heard_in_channels_of_their_own_numbers),
 		TEST(hidden_channels_stay_silent_unless_shown),
 		TEST(campaigns_to_channels),
 		TEST(nothing_is_kept_that_was_read_by_half),
